@@ -1,0 +1,1 @@
+"""The kernel: what any app may import. It mentions no app."""

@@ -1,0 +1,180 @@
+"""Django's settings, read from the environment (every variable: `notifier.configuration`)."""
+
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from apps.delivery.providers.urls import InvalidProviderUrl, parse_provider_urls
+from notifier.configuration import DEVELOPMENT, InvalidSetting, read_configuration
+from notifier.logging import logging_settings
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = Path(os.environ.get("NOTIFIER_VAR_DIR") or BASE_DIR / "var")
+
+try:
+    CONFIGURATION = read_configuration(os.environ, var=VAR_DIR)
+    EMAIL_PROVIDER_URLS = parse_provider_urls(CONFIGURATION["EMAIL_PROVIDERS"])
+    PUSH_PROVIDER_URLS = parse_provider_urls(CONFIGURATION["PUSH_PROVIDERS"])
+except (InvalidSetting, InvalidProviderUrl) as error:
+    sys.exit(f"notifier: {error}")
+
+NOTIFIER_ENV: str = CONFIGURATION["NOTIFIER_ENV"]
+SECRET_KEY: str = CONFIGURATION["SECRET_KEY"]
+DEBUG = False
+ALLOWED_HOSTS: list[str] = CONFIGURATION["ALLOWED_HOSTS"]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = False  # every route answers with and without; a redirected POST loses its body
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "anymail",
+    "notifier",
+    "apps.users",
+    "apps.templates",
+    "apps.notifications",
+    "apps.delivery",
+]
+MIDDLEWARE = [
+    "notifier.correlation.CorrelationMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- database ------------------------------------------------------------------------------
+DATABASES: dict[str, dict[str, Any]] = {"default": CONFIGURATION["DATABASE_URL"]}
+IS_SQLITE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
+DATABASES["default"] |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+if IS_SQLITE:
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",  # no deferred read-to-write upgrade: no instant BUSY
+        # FULL, not NORMAL: the 202 is a durable promise, also when the power fails.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+    }
+else:
+    DATABASES["default"].setdefault("OPTIONS", {})
+    DATABASES["default"]["OPTIONS"] |= {"connect_timeout": 5}
+
+# --- broker and cache ----------------------------------------------------------------------
+BROKER_URL: str = CONFIGURATION["BROKER_URL"]
+IS_EMBEDDED = BROKER_URL.startswith("memory:")
+CACHE_URL: str = CONFIGURATION["CACHE_URL"]
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+if CACHE_URL:
+    CACHES["default"] = {
+        "BACKEND": "notifier.cache.ForgivingRedisCache",
+        "LOCATION": CACHE_URL,
+        "KEY_PREFIX": "notifier",
+        "OPTIONS": {"socket_timeout": 0.3, "socket_connect_timeout": 0.3},
+    }
+
+# --- accounts ------------------------------------------------------------------------------
+AUTH_USER_MODEL = "users.User"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.BCryptSHA256PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+SIMPLE_JWT = {
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": CONFIGURATION["JWT_SIGNING_KEY"],
+    "ISSUER": "notifier",
+    "AUDIENCE": "notifier-api",
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
+    "USER_ID_CLAIM": "sub",
+}
+REGISTRATION_OPEN: bool = CONFIGURATION["REGISTRATION_OPEN"]
+DEFAULT_ORGANIZATION_SLUG = "default"
+
+# --- API -----------------------------------------------------------------------------------
+DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
+REST_FRAMEWORK = {
+    "EXCEPTION_HANDLER": "notifier.api.errors.handle_drf_exception",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_AUTHENTICATION_CLASSES": ["notifier.api.views.CredentialAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["notifier.api.views.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Notifier",
+    "DESCRIPTION": "Transactional e-mail and push, accepted durably and delivered once.",
+    "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "PREPROCESSING_HOOKS": ["notifier.api.openapi.skip_slash_twins"],
+    "POSTPROCESSING_HOOKS": ["notifier.api.openapi.wrap_in_envelope"],
+}
+CORS_ALLOWED_ORIGINS: list[str] = CONFIGURATION["CORS_ALLOWED_ORIGINS"]
+CORS_EXPOSE_HEADERS = ["X-Correlation-ID", "Location", "Retry-After", "Idempotent-Replayed"]
+
+# --- delivery ------------------------------------------------------------------------------
+DEFAULT_FROM_EMAIL: str = CONFIGURATION["DEFAULT_FROM_EMAIL"]
+RETRY_MAX: int = CONFIGURATION["RETRY_MAX"]
+RETRY_BASE_SECONDS: float = CONFIGURATION["RETRY_BASE_SECONDS"]
+RETRY_CAP_SECONDS: float = CONFIGURATION["RETRY_CAP_SECONDS"]
+SEND_LEASE_SECONDS: float = CONFIGURATION["SEND_LEASE_SECONDS"]
+
+# --- pages ---------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = NOTIFIER_ENV == DEVELOPMENT  # pages work before collectstatic has run
+UNFOLD = {"SITE_TITLE": "Notifier", "SITE_HEADER": "Notifier", "SITE_SYMBOL": "notifications"}
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+if NOTIFIER_ENV != DEVELOPMENT:
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = 31_536_000
+    if CONFIGURATION["TRUSTED_PROXY_COUNT"]:
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+LOGGING = logging_settings(
+    log_format=CONFIGURATION["LOG_FORMAT"], level=CONFIGURATION["LOG_LEVEL"]
+)
+LOGGING_CONFIG = "logging.config.dictConfig"

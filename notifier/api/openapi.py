@@ -1,0 +1,140 @@
+"""How drf-spectacular sees our structs, credentials and envelope."""
+
+from typing import Any
+
+import msgspec
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvableComponent
+from drf_spectacular.utils import Direction
+
+from notifier.api.envelope import STATUS_OF_CODE, Meta
+
+_TEMPLATE = "#/components/schemas/{name}"
+_COMMON_ERRORS = ("400", "429", "500", "503")
+
+
+class StructExtension(OpenApiSerializerExtension):
+    """msgspec structs are the bodies and answers, so they are the schema too."""
+
+    target_class = "msgspec.Struct"
+    match_subclasses = True
+
+    def get_name(self, auto_schema: AutoSchema, direction: Direction) -> str | None:
+        return str(self.target.__name__)
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        _, components = msgspec.json.schema_components([self.target], ref_template=_TEMPLATE)
+        own = components.pop(self.target.__name__)
+        for name, schema in components.items():
+            auto_schema.registry.register_on_missing(
+                ResolvableComponent(
+                    name=name, type=ResolvableComponent.SCHEMA, object=name, schema=schema
+                )
+            )
+        return dict(own)
+
+
+class CredentialScheme(OpenApiAuthenticationExtension):
+    """Both kinds of credentials, as Swagger UI's Authorize button offers them."""
+
+    target_class = "notifier.api.views.CredentialAuthentication"
+    name = ["bearer", "apiKey"]  # noqa: RUF012  # the extension's own interface
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, Any]]:
+        return [
+            {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+            {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        ]
+
+
+def skip_slash_twins(endpoints: list[Any], **_: Any) -> list[Any]:
+    """Each route answers with and without the trailing slash; the schema names it once."""
+    return [entry for entry in endpoints if not entry[0].endswith("/")]
+
+
+def wrap_in_envelope(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Put every documented JSON answer into the envelope, and add the errors that any may give."""
+    components = result.setdefault("components", {}).setdefault("schemas", {})
+    components["Meta"] = _struct_schema(Meta)
+    components["Failure"] = _failure_schema()
+    for operations in result.get("paths", {}).values():
+        for method, operation in operations.items():
+            if method != "parameters":
+                _wrap_operation(operation)
+    return result
+
+
+def _wrap_operation(operation: dict[str, Any]) -> None:
+    responses = operation.setdefault("responses", {})
+    for response in responses.values():
+        content = response.get("content", {}).get("application/json")
+        if content is not None and "x-bare" not in content.get("schema", {}):
+            content["schema"] = _envelope_of(content.get("schema", {}))
+    for status in _error_statuses(operation):
+        responses.setdefault(status, _failure_response(status))
+
+
+def _error_statuses(operation: dict[str, Any]) -> list[str]:
+    statuses = list(_COMMON_ERRORS)
+    if any(operation.get("security", [])):
+        statuses += ["401", "403"]
+    if any(p.get("in") == "path" for p in operation.get("parameters", [])):
+        statuses.append("404")
+    if "requestBody" in operation:
+        statuses += ["413", "415"]
+    return sorted(statuses)
+
+
+def _failure_response(status: str) -> dict[str, Any]:
+    codes = [code for code, number in STATUS_OF_CODE.items() if str(number) == status]
+    schema = {"$ref": "#/components/schemas/Failure"}
+    return {
+        "description": " or ".join(f"`{code}`" for code in codes),
+        "content": {"application/json": {"schema": schema}},
+    }
+
+
+def _envelope_of(data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["success", "message", "data", "meta"],
+        "properties": {
+            "success": {"const": True},
+            "message": {"type": "string"},
+            "data": data,
+            "meta": {"$ref": "#/components/schemas/Meta"},
+        },
+    }
+
+
+def _failure_schema() -> dict[str, Any]:
+    text = {"type": "string"}
+    error = {
+        "type": "object",
+        "required": ["field", "code", "message"],
+        "properties": {"field": text, "code": text, "message": text},
+    }
+    return {
+        "type": "object",
+        "required": ["success", "message", "error", "data", "meta"],
+        "properties": {
+            "success": {"const": False},
+            "message": text,
+            "error": {"type": "string", "enum": list(STATUS_OF_CODE)},
+            "data": {
+                "type": "object",
+                "required": ["errors", "correlation_id"],
+                "properties": {
+                    "errors": {"type": "array", "items": error},
+                    "correlation_id": text,
+                },
+            },
+            "meta": {"$ref": "#/components/schemas/Meta"},
+        },
+    }
+
+
+def _struct_schema(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    _, components = msgspec.json.schema_components([struct], ref_template=_TEMPLATE)
+    return dict(components[struct.__name__])

@@ -1,0 +1,45 @@
+"""The Redis cache as the promise needs it: Redis away costs speed, never an answer."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import structlog
+from django.core.cache.backends.redis import RedisCache
+from redis.exceptions import RedisError
+
+log = structlog.get_logger(__name__)
+Result = TypeVar("Result")
+
+
+class ForgivingRedisCache(RedisCache):
+    """Django's Redis cache; a fault of Redis reads as a miss and drops a write, and is logged."""
+
+    def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
+        return self._forgive(
+            lambda: super(ForgivingRedisCache, self).get(key, default, version), default
+        )
+
+    def get_many(self, keys: Any, version: int | None = None) -> dict[Any, Any]:
+        return self._forgive(lambda: super(ForgivingRedisCache, self).get_many(keys, version), {})
+
+    def set(self, key: Any, value: Any, timeout: Any = 300, version: int | None = None) -> None:
+        self._forgive(
+            lambda: super(ForgivingRedisCache, self).set(key, value, timeout, version), None
+        )
+
+    def set_many(
+        self, data: Mapping[Any, Any], timeout: Any = 300, version: int | None = None
+    ) -> list[Any]:
+        return self._forgive(
+            lambda: super(ForgivingRedisCache, self).set_many(data, timeout, version), list(data)
+        )
+
+    def delete(self, key: Any, version: int | None = None) -> bool:
+        return self._forgive(lambda: super(ForgivingRedisCache, self).delete(key, version), False)
+
+    def _forgive(self, operation: Callable[[], Result], otherwise: Result) -> Result:
+        try:
+            return operation()
+        except RedisError as error:
+            log.warning("cache_unavailable", error=type(error).__name__)
+            return otherwise

@@ -1,0 +1,52 @@
+"""Structured logs: one JSON object (or one readable line) per event, with the correlation id."""
+
+from typing import Any
+
+import structlog
+
+_SHARED: list[structlog.typing.Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+]
+
+
+def logging_settings(*, log_format: str, level: str) -> dict[str, Any]:
+    """Return Django's LOGGING: our own records and the libraries' come out in one shape."""
+    _configure_structlog()
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "processors": _renderers(log_format),
+                "foreign_pre_chain": _SHARED,
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {
+            # Every 4xx as a warning would drown what matters; the envelope tells the client.
+            "django.request": {"level": "ERROR"},
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
+        },
+    }
+
+
+def _renderers(log_format: str) -> list[structlog.typing.Processor]:
+    drop: structlog.typing.Processor = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    if log_format == "json":
+        return [drop, structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    return [drop, structlog.dev.ConsoleRenderer(colors=False)]
+
+
+def _configure_structlog() -> None:
+    structlog.configure(
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
