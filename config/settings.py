@@ -15,8 +15,8 @@ VAR_DIR = Path(os.environ.get("NOTIFIER_VAR_DIR") or BASE_DIR / "var")
 
 try:
     CONFIGURATION = read_configuration(os.environ, var=VAR_DIR)
-    EMAIL_PROVIDER_URLS = parse_provider_urls(CONFIGURATION["EMAIL_PROVIDERS"])
-    PUSH_PROVIDER_URLS = parse_provider_urls(CONFIGURATION["PUSH_PROVIDERS"])
+    EMAIL_PROVIDER_URLS = parse_provider_urls(CONFIGURATION["EMAIL_PROVIDERS"], channel="email")
+    PUSH_PROVIDER_URLS = parse_provider_urls(CONFIGURATION["PUSH_PROVIDERS"], channel="push")
 except (InvalidSetting, InvalidProviderUrl) as error:
     sys.exit(f"notifier: {error}")
 
@@ -86,7 +86,9 @@ if IS_SQLITE:
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",  # no deferred read-to-write upgrade: no instant BUSY
         # FULL, not NORMAL: the 202 is a durable promise, also when the power fails.
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+        "init_command": (
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+        ),
     }
 else:
     DATABASES["default"].setdefault("OPTIONS", {})
@@ -95,6 +97,7 @@ else:
 # --- broker and cache ----------------------------------------------------------------------
 BROKER_URL: str = CONFIGURATION["BROKER_URL"]
 IS_EMBEDDED = BROKER_URL.startswith("memory:")
+RABBITMQ_QUEUE_TYPE: str = CONFIGURATION["RABBITMQ_QUEUE_TYPE"]
 CACHE_URL: str = CONFIGURATION["CACHE_URL"]
 CACHES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
@@ -132,8 +135,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
 REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "notifier.api.errors.handle_drf_exception",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_AUTHENTICATION_CLASSES": ["notifier.api.views.CredentialAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["notifier.api.views.IsAuthenticated"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["notifier.api.credentials.CredentialAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["notifier.api.credentials.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "UNAUTHENTICATED_USER": None,
 }

@@ -66,7 +66,7 @@ _authenticators: dict[str, Callable[[str], Principal]] = {}
 def set_authenticators(
     *, bearer: Callable[[str], Principal], api_key: Callable[[str], Principal]
 ) -> None:
-    """Register how a bearer token and an API key become a principal; each raises Unauthenticated."""
+    """Register how a token and a key become a principal; each raises Unauthenticated."""
     _authenticators.update(bearer=bearer, api_key=api_key)
 
 

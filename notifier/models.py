@@ -9,8 +9,11 @@ SLUG = RegexValidator(r"^[a-z0-9][a-z0-9-]{0,62}$", "lowercase letters, digits a
 
 
 class Organization(models.Model):
-    """A tenant. It stands in the kernel because users and templates, which know nothing of each
-    other, both belong to one."""
+    """A tenant.
+
+    It stands in the kernel because users and templates, which know nothing of each other, both
+    belong to one.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     slug = models.CharField(max_length=63, unique=True, validators=[SLUG])

@@ -19,7 +19,7 @@ DELIVER_PUSH: Final = "delivery.deliver_push"
 ROUTE_DEAD_LETTERS: Final = "delivery.route_dead_letters"
 APPLY_RECEIPTS: Final = "notifications.apply_receipts"
 REFRESH_STATUS: Final = "notifications.refresh_status"
-PURGE: Final = "notifications.purge"
+PURGE: Final = "delivery.purge"
 STORY: Final = "notifier.dead_letter"  # the name that a given-up notification's story carries
 
 QUEUE_OF_TASK: Final = {
@@ -46,8 +46,11 @@ def declare_exchange() -> Exchange:
 
 
 def work_queues(queue_type: QueueType) -> list[Queue]:
-    """The queues that workers consume. `failed.queue` is not one: a worker without -Q consumes
-    all of these, and must never run a dead letter again."""
+    """Return the queues that workers consume.
+
+    `failed.queue` is not one: a worker without -Q consumes all of these, and must never run a
+    dead letter again.
+    """
     return [
         _bounded(EMAIL_QUEUE, queue_type, ttl_ms=DAY_MS, max_length=10_000),
         _bounded(PUSH_QUEUE, queue_type, ttl_ms=DAY_MS, max_length=10_000),

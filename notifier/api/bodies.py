@@ -20,13 +20,14 @@ MAX_DEPTH = 32
 
 
 class Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """The parent of every request body."""
+    """The parent of every request body; subclasses repeat `kw_only=True` (it is not inherited)."""
 
 
 BodyType = TypeVar("BodyType", bound=msgspec.Struct)
 _decoders: dict[type, msgspec.json.Decoder[Any]] = {}
 _LOCATED = re.compile(r"^(?P<message>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown field `(.+)`")
+_TOO_DEEP = f"the body is nested more than {MAX_DEPTH} levels deep"
 _MISSING = re.compile(r"missing required field `(.+)`")
 
 
@@ -47,17 +48,14 @@ def decode(raw: bytes, shape: type[BodyType]) -> BodyType:
     """Return JSON bytes as `shape`; raise InvalidRequest that says where and why not."""
     decoder = _decoders.get(shape) or _decoders.setdefault(shape, msgspec.json.Decoder(shape))
     try:
-        body = decoder.decode(raw)
+        body: BodyType = decoder.decode(raw)
     except msgspec.ValidationError as error:
         raise _field_error(str(error)) from error
     except RecursionError as error:
-        raise InvalidRequest("the body is nested too deeply") from error
+        raise InvalidRequest(_TOO_DEEP) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"the body is not valid JSON: {error}") from error
-    # Two spellings can carry a NUL into a string: the escape, and nothing else (raw ones are
-    # not valid JSON). Looking for it first keeps the walk off the usual path.
-    if b"\\u0000" in raw and _contains_nul(msgspec.to_builtins(body)):
-        raise InvalidRequest("NUL characters are not allowed")
+    _refuse_unstorable(raw, body)
     return body
 
 
@@ -86,11 +84,31 @@ def _field_error(text: str) -> InvalidRequest:
     return InvalidRequest.of_field(path, message)
 
 
-def _contains_nul(value: object) -> bool:
-    if isinstance(value, str):
-        return "\x00" in value
+def _refuse_unstorable(raw: bytes, body: msgspec.Struct) -> None:
+    # What decodes at a depth of 900 is a RecursionError when it is stored, further down the
+    # stack. Few brackets cannot nest deeply, and only the escape can carry a NUL into a string
+    # (raw ones are not valid JSON): looking for them first keeps the walk off the usual path.
+    many_brackets = raw.count(b"[") + raw.count(b"{") > MAX_DEPTH
+    escaped_nul = b"\\u0000" in raw
+    if many_brackets or escaped_nul:
+        try:
+            _walk(msgspec.to_builtins(body))
+        except RecursionError as error:
+            raise InvalidRequest(_TOO_DEEP) from error
+
+
+def _walk(body: object) -> None:
+    level: list[object] = [body]
+    for _ in range(MAX_DEPTH + 1):
+        if any(isinstance(value, str) and "\x00" in value for value in level):
+            raise InvalidRequest("NUL characters are not allowed")
+        level = [part for value in level for part in _parts_of(value)]
+        if not level:
+            return
+    raise InvalidRequest(_TOO_DEEP)
+
+
+def _parts_of(value: object) -> list[object]:
     if isinstance(value, dict):
-        return any(_contains_nul(part) for item in value.items() for part in item)
-    if isinstance(value, list):
-        return any(_contains_nul(item) for item in value)
-    return False
+        return [*value.keys(), *value.values()]
+    return value if isinstance(value, list) else []

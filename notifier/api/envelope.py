@@ -27,7 +27,7 @@ STATUS_OF_CODE = {
 
 
 class Meta(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Where a list's page stands. `total` and `total_pages` are null where counting is too dear."""
+    """Where a page stands; `total` and `total_pages` are null where counting is too dear."""
 
     total: int | None
     limit: int

@@ -53,11 +53,11 @@ def handle_400(_request: HttpRequest, exception: Exception) -> HttpResponse:
     return answer_exception(exception)
 
 
-def handle_403(_request: HttpRequest, _exception: Exception) -> HttpResponse:
+def handle_403(_request: HttpRequest, exception: Exception) -> HttpResponse:
     return failure("permission_denied", "not allowed")
 
 
-def handle_404(_request: HttpRequest, _exception: Exception) -> HttpResponse:
+def handle_404(_request: HttpRequest, exception: Exception) -> HttpResponse:
     return failure("not_found", "no such resource")
 
 

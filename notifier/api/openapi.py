@@ -1,11 +1,11 @@
 """How drf-spectacular sees our structs, credentials and envelope."""
 
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import ResolvableComponent
+from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import Direction
 
 from notifier.api.envelope import STATUS_OF_CODE, Meta
@@ -23,23 +23,46 @@ class StructExtension(OpenApiSerializerExtension):
     def get_name(self, auto_schema: AutoSchema, direction: Direction) -> str | None:
         return str(self.target.__name__)
 
+    def get_identity(self, auto_schema: AutoSchema, direction: Direction) -> str:
+        # The name, not the class: msgspec gives nested structs by name alone.
+        return str(self.target.__name__)
+
     def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
         _, components = msgspec.json.schema_components([self.target], ref_template=_TEMPLATE)
         own = components.pop(self.target.__name__)
-        for name, schema in components.items():
-            auto_schema.registry.register_on_missing(
-                ResolvableComponent(
-                    name=name, type=ResolvableComponent.SCHEMA, object=name, schema=schema
-                )
-            )
+        _register_components(auto_schema, components)
         return dict(own)
+
+
+class StructListExtension(OpenApiSerializerExtension):
+    """`list[SomeAnswer]`, the answer of a page."""
+
+    @classmethod
+    def _matches(cls, target: Any) -> bool:
+        return get_origin(target) is list and issubclass(get_args(target)[0], msgspec.Struct)
+
+    def get_name(self, auto_schema: AutoSchema, direction: Direction) -> str | None:
+        return f"{get_args(self.target)[0].__name__}List"
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        (own,), components = msgspec.json.schema_components([self.target], ref_template=_TEMPLATE)
+        _register_components(auto_schema, components)
+        return dict(own)
+
+
+def _register_components(auto_schema: AutoSchema, schemas: dict[str, Any]) -> None:
+    for name, schema in schemas.items():
+        component = ResolvedComponent(
+            name=name, type=ResolvedComponent.SCHEMA, object=name, schema=schema
+        )
+        auto_schema.registry.register_on_missing(component)
 
 
 class CredentialScheme(OpenApiAuthenticationExtension):
     """Both kinds of credentials, as Swagger UI's Authorize button offers them."""
 
-    target_class = "notifier.api.views.CredentialAuthentication"
-    name = ["bearer", "apiKey"]  # noqa: RUF012  # the extension's own interface
+    target_class = "notifier.api.credentials.CredentialAuthentication"
+    name = ["bearer", "apiKey"]  # the extension's own interface
 
     def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, Any]]:
         return [

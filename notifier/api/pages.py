@@ -46,5 +46,5 @@ def describe_page(*, total: int, limit: int, page: int) -> Meta:
         page=page,
         total_pages=total_pages,
         has_next=page < total_pages,
-        has_previous=1 < page,
+        has_previous=page > 1,
     )

@@ -7,25 +7,18 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import JSONParser
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from notifier.api.credentials import CredentialAuthentication, IsAuthenticated, principal_of
 from notifier.api.errors import answer_exception
-from notifier.authentication import Principal, Scope, authenticate
+from notifier.authentication import Scope, authenticate
 from notifier.errors import Unauthenticated
 
-
-class CredentialAuthentication(BaseAuthentication):
-    """DRF's door to `notifier.authentication`: bearer tokens and API keys."""
-
-    def authenticate(self, request: Request) -> tuple[Any, None] | None:
-        principal = authenticate(request)
-        return None if principal is None else (principal, None)
-
-    def authenticate_header(self, request: Request) -> str:
-        return 'Bearer realm="notifier"'
+__all__ = ["ApiView", "LeanView", "PublicView", "principal_of"]
 
 
 class AlwaysJson(BaseContentNegotiation):
@@ -44,15 +37,9 @@ class HasScope(BasePermission):
     """Callers need the scope that the view names for the method; no entry: any caller."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        scope = cast(ApiView, view).scopes.get(request.method or "")
+        scope = cast("ApiView", view).scopes.get(request.method or "")
         if scope is not None:
             principal_of(request).require(scope)
-        return True
-
-
-class IsAuthenticated(BasePermission):
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        principal_of(request)
         return True
 
 
@@ -65,6 +52,7 @@ class ApiView(APIView):
     authentication_classes: Sequence[type[BaseAuthentication]] = [CredentialAuthentication]
     permission_classes: Sequence[Any] = [IsAuthenticated, HasScope]
     content_negotiation_class = AlwaysJson
+    parser_classes: Sequence[Any] = [JSONParser]  # for the schema; `read_body` parses
     scopes: ClassVar[dict[str, Scope]] = {}
 
 
@@ -88,7 +76,7 @@ class LeanView(ApiView):
         try:
             handler = self._handler(request)
             request.user = _require_caller(request, self.scopes.get(request.method or ""))
-            return cast(HttpResponse, handler(request, *args, **kwargs))
+            return cast("HttpResponse", handler(request, *args, **kwargs))
         except Exception as error:  # noqa: BLE001  # the border: each becomes an answer, bugs are logged
             return answer_exception(error)
 
@@ -106,10 +94,3 @@ def _require_caller(request: HttpRequest, scope: Scope | None) -> Any:
     if scope is not None:
         principal.require(scope)
     return principal
-
-
-def principal_of(request: Request | HttpRequest) -> Principal:
-    """Return the caller of a protected route."""
-    if isinstance(request.user, Principal):
-        return request.user
-    raise Unauthenticated("credentials are required")

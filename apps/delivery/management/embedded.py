@@ -1,0 +1,105 @@
+"""Everything in one process: web, relay, workers and the dead-letter consumer.
+
+The worker runs in the main thread, so that its handling of signals works; the others are
+daemon threads. The broker lives in memory and the durability in the row: at the start, whatever
+was under way when the process last ended is taken up again.
+"""
+
+import fcntl
+import socket
+import threading
+from pathlib import Path
+from typing import IO
+
+import structlog
+import waitress
+from celery import current_app
+from django.core.servers.basehttp import get_internal_wsgi_application
+
+from apps.delivery.management.failed_queue import run_consumer
+from apps.notifications.relay import Relay, sweep
+from notifier.topology import EMAIL_QUEUE, PUSH_QUEUE, STATUS_QUEUE
+
+log = structlog.get_logger(__name__)
+WEB_THREADS = 8
+WORKER_THREADS = 4
+
+
+class CannotStart(Exception):
+    """Why this process cannot be all of Notifier, in one line."""
+
+
+def hold_database(path: Path) -> IO[str]:
+    """Return a lock on the database; a second embedded process would take up the first's work."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = path.open("w")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise CannotStart(f"another Notifier is running on this database ({path})") from error
+    return handle
+
+
+def bind_port(host: str, port: int) -> socket.socket:
+    """Return a listening socket, or say in one line that the port is taken."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        raise CannotStart(
+            f"port {port} is taken; choose another one: make up PORT={port + 1}"
+        ) from error
+    listener.listen(128)
+    return listener
+
+
+def recover_from_last_run() -> dict[str, int]:
+    """Take up what was published or being sent when the process last ended."""
+    return sweep(at_once=True)
+
+
+def run_everything(listener: socket.socket) -> int:
+    """Serve, relay and work until SIGINT or SIGTERM; return the exit code."""
+    stop = threading.Event()
+    threads = [
+        _start("web", lambda: _serve(listener)),
+        _start("relay", lambda: Relay().run(stop)),
+        _start("dead-letters", lambda: _consume_dead_letters(stop)),
+    ]
+    worker = current_app.Worker(
+        pool="threads",
+        concurrency=WORKER_THREADS,
+        queues=[EMAIL_QUEUE, PUSH_QUEUE, STATUS_QUEUE],
+        loglevel="WARNING",
+        without_mingle=True,
+        without_gossip=True,
+        without_heartbeat=True,
+        quiet=True,
+    )
+    worker.start()
+    stop.set()
+    threads[1].join(timeout=5)
+    return worker.exitcode or 0
+
+
+def _start(name: str, target: object) -> threading.Thread:
+    thread = threading.Thread(target=target, name=name, daemon=True)  # type: ignore[arg-type]  # a callable
+    thread.start()
+    return thread
+
+
+def _serve(listener: socket.socket) -> None:
+    waitress.serve(
+        get_internal_wsgi_application(),
+        sockets=[listener],
+        threads=WEB_THREADS,
+        ident=None,
+        max_request_body_size=17 * 1024 * 1024,
+        clear_untrusted_proxy_headers=True,
+    )
+
+
+def _consume_dead_letters(stop: threading.Event) -> None:
+    with current_app.connection_for_read() as connection:
+        run_consumer(connection, stop)

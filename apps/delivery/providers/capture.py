@@ -1,0 +1,27 @@
+"""The provider that sends nothing: it hands each message to the inbox page's store."""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from apps.delivery.providers.contract import Channel, EmailMessage, PushMessage
+
+MessageT = TypeVar("MessageT", EmailMessage, PushMessage)
+
+
+class CapturingProvider(Generic[MessageT]):
+    """For capture:// and for what test-mode keys send; whatever `store` raises goes through."""
+
+    def __init__(
+        self, *, name: str, channel: Channel, store: Callable[[EmailMessage | PushMessage], None]
+    ) -> None:
+        self.name = name
+        self.channel: Channel = channel
+        self._store = store
+
+    def send(self, message: MessageT) -> str:
+        """Store the message; its id is the same when the same attempt is repeated."""
+        self._store(message)
+        return f"captured-{message.notification_id}-{message.attempt}"
+
+    def close(self) -> None:
+        """Nothing is kept open."""

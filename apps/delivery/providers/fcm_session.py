@@ -1,0 +1,125 @@
+"""Firebase's client as we need it: our endpoint, our timeouts, and one request for each send."""
+
+import functools
+import json
+import threading
+import uuid
+from pathlib import Path
+
+import firebase_admin
+import requests
+from firebase_admin import _http_client, messaging
+from google.auth.exceptions import RefreshError, TransportError
+from google.auth.transport.requests import Request
+from google.oauth2.service_account import Credentials
+
+from apps.delivery.providers.contract import (
+    InvalidProviderUrl,
+    Misconfigured,
+    Timeouts,
+    Transient,
+    quote_provider,
+)
+from apps.delivery.providers.http_calls import OneHopSession
+
+SCOPES = ["https://www.googleapis.com/auth/firebase.messaging"]
+
+
+class ServiceAccountAuth(requests.auth.AuthBase):
+    """Puts the access token on each request.
+
+    google-auth's own session would repeat a send that is answered 401, up to twice, and hand
+    the token to a second host to look up regions, wherever our endpoint is.
+    """
+
+    def __init__(self, credentials: Credentials, *, timeouts: Timeouts) -> None:
+        self._credentials = credentials
+        self._session = OneHopSession()
+        self._request = functools.partial(
+            Request(self._session), timeout=(timeouts.connect, timeouts.read)
+        )
+        self._lock = threading.Lock()
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        self._credentials.apply(request.headers)  # type: ignore[no-untyped-call]  # google-auth
+        return request
+
+    def refresh_token(self) -> None:
+        """Exchange the key for a token where there is none that lasts; nothing is sent before."""
+        with self._lock:
+            if not self._credentials.valid:
+                self._exchange_key()
+
+    def forget_token(self) -> None:
+        """After a refusal, so that a revoked token does not stop every send for an hour."""
+        self._credentials.token = None
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _exchange_key(self) -> None:
+        try:
+            self._credentials.refresh(self._request)  # type: ignore[no-untyped-call]  # google-auth
+        except TransportError as exc:
+            words = quote_provider(str(exc))
+            raise Transient(f"no access token: {words}", code="connect_failed") from exc
+        except RefreshError as exc:
+            words = f"no access token: {quote_provider(str(exc.args[0]))}"
+            if exc.retryable:
+                raise Transient(words, code="token_unavailable") from exc
+            raise Misconfigured(words, code="authentication_failed") from exc
+        except (AttributeError, TypeError, ValueError) as exc:
+            # google-auth trusts the shape of the answer.
+            raise Transient("the token's answer is unreadable", code="token_unavailable") from exc
+
+
+def load_fcm_credentials(path: str, *, endpoint: str | None) -> Credentials:
+    """Read a service account's key file. Raises InvalidProviderUrl, in one line."""
+    expected = f"fcm: expected a service account's JSON key at {path}"
+    try:
+        info = json.loads(Path(path).read_bytes())
+        usable = info["type"] == "service_account" and bool(info["project_id"])
+        redirect = {"token_uri": f"{endpoint}/token"} if endpoint else {}
+        credentials: Credentials = Credentials.from_service_account_info(  # type: ignore[no-untyped-call]  # google-auth
+            {**info, **redirect}, scopes=SCOPES
+        )
+    except OSError as exc:
+        raise InvalidProviderUrl(f"{expected}: {exc.strerror or 'unreadable'}") from exc
+    except (ValueError, TypeError, KeyError) as exc:
+        # The library's words may quote the key, so they are not repeated.
+        raise InvalidProviderUrl(f"{expected}, found something else") from exc
+    if not usable:
+        raise InvalidProviderUrl(f"{expected}, found something else")
+    return credentials
+
+
+def open_fcm_app(
+    credentials: Credentials,
+    *,
+    auth: ServiceAccountAuth,
+    endpoint: str | None,
+    timeouts: Timeouts,
+) -> firebase_admin.App:
+    """An app of its own, whose messaging service goes where, and waits as long as, we say."""
+    project = credentials.project_id
+    app = firebase_admin.initialize_app(
+        credentials, {"projectId": project}, name=f"notifier-{uuid.uuid4()}"
+    )
+    session = OneHopSession()
+    session.auth = auth
+    # Firebase has no option for any of this: by itself it repeats a send up to four times, a
+    # read timeout included, and waits 120 s.
+    service = messaging._get_messaging_service(app)  # noqa: SLF001
+    service._client = _http_client.JsonHttpClient(  # noqa: SLF001
+        session=session, retries=False, timeout=(timeouts.connect, timeouts.read)
+    )
+    if endpoint:
+        service._fcm_url = f"{endpoint}/v1/projects/{project}/messages:send"  # noqa: SLF001
+    return app
+
+
+def close_fcm_app(app: firebase_admin.App) -> None:
+    """Close the kept connections and forget the app."""
+    service = messaging._get_messaging_service(app)  # noqa: SLF001 - as in open_fcm_app
+    service._client.close()  # noqa: SLF001
+    firebase_admin.delete_app(app)

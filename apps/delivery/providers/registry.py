@@ -1,0 +1,86 @@
+"""From a provider URL to the provider; the vendors' libraries load only for those in use."""
+
+from collections.abc import Callable
+from typing import Literal, overload
+
+from apps.delivery.providers.capture import CapturingProvider
+from apps.delivery.providers.contract import (
+    Channel,
+    EmailMessage,
+    Provider,
+    PushMessage,
+)
+from apps.delivery.providers.esp_settings import ESPS
+from apps.delivery.providers.smtp import SmtpProvider, read_smtp_server
+from apps.delivery.providers.urls import ProviderUrl, check_channel
+
+Store = Callable[[EmailMessage | PushMessage], None]
+
+
+@overload
+def build_provider(
+    url: ProviderUrl, *, channel: Literal["email"], store: Store
+) -> Provider[EmailMessage]: ...
+
+
+@overload
+def build_provider(
+    url: ProviderUrl, *, channel: Literal["push"], store: Store
+) -> Provider[PushMessage]: ...
+
+
+def build_provider(
+    url: ProviderUrl, *, channel: Channel, store: Store
+) -> Provider[EmailMessage] | Provider[PushMessage]:
+    """Make the provider, without connecting yet; `store` receives what capture:// is given.
+
+    Build it in the process that sends, after a fork. Raises InvalidProviderUrl, in one line,
+    for a scheme of the other channel and for a file or setting that cannot work.
+    """
+    check_channel(url, channel=channel)
+    if url.scheme == "capture":
+        return _build_capture(url, channel=channel, store=store)
+    return _build_email(url) if channel == "email" else _build_push(url)
+
+
+def _build_capture(
+    url: ProviderUrl, *, channel: Channel, store: Store
+) -> Provider[EmailMessage] | Provider[PushMessage]:
+    if channel == "email":
+        return CapturingProvider[EmailMessage](name=url.name, channel=channel, store=store)
+    return CapturingProvider[PushMessage](name=url.name, channel=channel, store=store)
+
+
+def _build_email(url: ProviderUrl) -> Provider[EmailMessage]:
+    if url.scheme in ("smtp", "smtps"):
+        return SmtpProvider(name=url.name, server=read_smtp_server(url))
+    from apps.delivery.providers.esp import EspProvider
+
+    esp = ESPS[url.scheme]
+    parts = {esp.username: url.username, esp.password: url.password, esp.path: url.path}
+    settings = {setting: value for setting, value in parts.items() if setting is not None}
+    return EspProvider(
+        name=url.name,
+        esp=esp,
+        settings={**settings, **url.options},
+        endpoint=url.endpoint,
+        timeouts=url.timeouts,
+    )
+
+
+def _build_push(url: ProviderUrl) -> Provider[PushMessage]:
+    if url.scheme == "fcm":
+        from apps.delivery.providers.fcm import FcmProvider
+
+        return FcmProvider(
+            name=url.name, path=url.path, endpoint=url.endpoint, timeouts=url.timeouts
+        )
+    from apps.delivery.providers.onesignal import OneSignalProvider
+
+    return OneSignalProvider(
+        name=url.name,
+        key=url.username,
+        app_id=url.path,
+        endpoint=url.endpoint,
+        timeouts=url.timeouts,
+    )

@@ -1,0 +1,140 @@
+"""From a claimed notification to the messages that leave: last checks, rendering, headers."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parseaddr
+from typing import Any
+
+from django.conf import settings
+
+from apps.delivery.providers.contract import EmailMessage, PushMessage
+from apps.notifications.models import Notification, Status
+from apps.templates.rendering import (
+    MissingVariables,
+    RenderedEmail,
+    RenderedPush,
+    RenderingError,
+    compile_content,
+)
+from apps.templates.services import render_version
+from apps.users.models import Device
+
+HIGH_PRIORITY = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a notification is not handed to a provider after all."""
+
+    status: str
+    reason: str
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One message, and the user's device that it is for (None for mail and bare tokens)."""
+
+    message: EmailMessage | PushMessage
+    device: Device | None = None
+
+
+def compose(notification: Notification, *, now: datetime) -> list[Target] | Refusal:
+    """Return what to send, one message for each device of a push; or why nothing is to be sent.
+
+    Preferences and the user's state are checked again: they may have changed since the accept.
+    """
+    refusal = _refuse(notification, now=now)
+    if refusal is not None:
+        return refusal
+    try:
+        rendered = _render(notification)
+    except (MissingVariables, RenderingError) as error:
+        return Refusal(status=Status.FAILED, reason=error.code, error=str(error))
+    if isinstance(rendered, RenderedEmail):
+        return [Target(message=_email(notification, rendered))]
+    return _pushes(notification, rendered, now=now)
+
+
+def _refuse(notification: Notification, *, now: datetime) -> Refusal | None:
+    if notification.expires_at and notification.expires_at <= now:
+        return Refusal(status=Status.EXPIRED, reason="expires_at_passed")
+    user = notification.user
+    if user is None:
+        return (
+            None if notification.recipient else Refusal(status=Status.SKIPPED, reason="user_gone")
+        )
+    if not user.is_active:
+        return Refusal(status=Status.SKIPPED, reason="user_inactive")
+    if not user.wants(notification.channel):
+        return Refusal(status=Status.SKIPPED, reason="preference_off")
+    return None
+
+
+def _render(notification: Notification) -> RenderedEmail | RenderedPush:
+    variables: dict[str, Any] = notification.variables
+    if notification.template_version is not None:
+        return render_version(version=notification.template_version, variables=variables)
+    content = compile_content(channel=notification.channel, content=notification.content)
+    return content.render(variables)
+
+
+def _email(notification: Notification, rendered: RenderedEmail) -> EmailMessage:
+    sender = settings.DEFAULT_FROM_EMAIL
+    domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
+    user = notification.user
+    return EmailMessage(
+        notification_id=str(notification.pk),
+        attempt=notification.attempts,
+        # The same for every attempt: a receiver that sees an attempt twice can tell.
+        message_id=f"<{notification.pk}@{domain}>",
+        sender=sender,
+        recipient=user.email if user else notification.recipient,
+        subject=rendered.subject,
+        text=rendered.text,
+        html=rendered.html,
+        headers={"X-Correlation-ID": notification.correlation_id},
+        correlation_id=notification.correlation_id,
+    )
+
+
+def _pushes(
+    notification: Notification, rendered: RenderedPush, *, now: datetime
+) -> list[Target] | Refusal:
+    if notification.user is None:
+        message = _push(notification, rendered, notification.recipient, notification.platform, now)
+        return [Target(message=message)]
+    devices = [
+        device
+        for device in notification.user.devices.all()
+        if str(device.pk) not in notification.reached_devices
+    ]
+    if not devices:
+        return Refusal(status=Status.SKIPPED, reason="no_device")
+    return [
+        Target(
+            message=_push(notification, rendered, device.token, device.platform, now),
+            device=device,
+        )
+        for device in devices
+    ]
+
+
+def _push(
+    notification: Notification, rendered: RenderedPush, token: str, platform: Any, now: datetime
+) -> PushMessage:
+    expires_at = notification.expires_at
+    return PushMessage(
+        notification_id=str(notification.pk),
+        attempt=notification.attempts,
+        token=token,
+        platform=platform,
+        title=rendered.title,
+        body=rendered.body,
+        image=rendered.image,
+        link=rendered.link,
+        data=rendered.data,
+        high_priority=notification.priority >= HIGH_PRIORITY,
+        ttl_seconds=max(0, int((expires_at - now).total_seconds())) if expires_at else None,
+        correlation_id=notification.correlation_id,
+    )

@@ -1,0 +1,114 @@
+"""Dead letters: the story of what was given up goes to `failed.queue`; what arrives is sorted."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db.models.functions import Now
+
+from apps.delivery.models import DeadMessage
+from apps.notifications.models import Notification, NotificationEvent
+from notifier.broker import publish_story
+from notifier.topology import SCHEMA_VERSION, STORY
+
+log = structlog.get_logger(__name__)
+
+
+def route_dead_letters(*, ids: Sequence[UUID]) -> int:
+    """Send the story of each given-up notification to `failed.queue`, once; return how many.
+
+    Raises BrokerUnavailable; what is not marked yet is hinted at again by the sweep.
+    """
+    waiting = Notification.objects.dead_letters().filter(pk__in=ids, dead_lettered_at=None)
+    routed = 0
+    for notification in waiting:
+        publish_story(STORY, tell_story(notification))
+        routed += Notification.objects.filter(pk=notification.pk, dead_lettered_at=None).update(
+            dead_lettered_at=Now()
+        )
+    return routed
+
+
+def tell_story(notification: Notification) -> dict[str, Any]:
+    """Return everything that happened to a notification, without contact data or content."""
+    events = NotificationEvent.objects.filter(notification=notification).order_by("id")
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "notification_id": str(notification.pk),
+        "type": notification.channel,
+        "correlation_id": notification.correlation_id,
+        "attempts": notification.attempts,
+        "reason": notification.reason,
+        "error_code": notification.error_code,
+        "provider": notification.provider,
+        "template_code": notification.template_code,
+        "failed_at": notification.finished_at.isoformat() if notification.finished_at else None,
+        "events": [
+            {
+                "at": event.at.isoformat(),
+                "status": event.status,
+                "attempt": event.attempt,
+                "provider": event.provider,
+                "error_code": event.error_code,
+                "reason": event.reason,
+            }
+            for event in events
+        ],
+    }
+
+
+def sort_dead_letter(
+    *, headers: Mapping[str, Any], content_type: str, body: bytes, ids: Sequence[str]
+) -> bool:
+    """Deal with one message of `failed.queue`; return whether it had to be kept.
+
+    `ids` are the notifications that it names. A message about notifications needs no keeping:
+    their rows know more. Everything else is stored, and an operator should look at it.
+    """
+    if ids and _are_known(ids):
+        log.info("dead_letter_of_notifications", count=len(ids))
+        return False
+    death = (headers.get("x-death") or [{}])[0]
+    DeadMessage.objects.create(
+        first_queue=str(headers.get("x-first-death-queue") or "")[:255],
+        cause=str(death.get("reason") or headers.get("x-first-death-reason") or "")[:50],
+        task=str(headers.get("task") or "")[:255],
+        content_type=content_type[:255],
+        headers=_plain(headers),
+        body_digest=hashlib.sha256(body).hexdigest(),
+        body_size=len(body),
+    )
+    log.error("dead_message_kept", first_queue=headers.get("x-first-death-queue"))
+    return True
+
+
+def _are_known(ids: Sequence[str]) -> bool:
+    try:
+        wanted = {UUID(each) for each in ids}
+    except (ValueError, TypeError, AttributeError):
+        return False
+    return Notification.objects.filter(pk__in=wanted).count() == len(wanted)
+
+
+# A task's arguments are in these headers as text, and may be anybody's data.
+_PRIVATE_HEADERS = frozenset({"argsrepr", "kwargsrepr"})
+
+
+def _plain(headers: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        str(name): _plain_value(value)
+        for name, value in headers.items()
+        if name not in _PRIVATE_HEADERS
+    }
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name): _plain_value(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_plain_value(each) for each in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return str(value).replace("\x00", "")[:1000]

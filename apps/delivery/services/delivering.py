@@ -1,0 +1,131 @@
+"""Deliver: the use case behind the delivery tasks.
+
+Claim (committed) → check and render → provider, outside any transaction → record. A message may
+arrive any number of times: the claim decides.
+"""
+
+import time
+from collections.abc import Sequence
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, close_old_connections
+from django.utils import timezone
+
+from apps.delivery.retry import RetryPolicy
+from apps.delivery.services.sending import send_notification
+from apps.notifications.models import Notification
+from apps.notifications.models.transitions import (
+    Outcome,
+    claim,
+    record_outcomes,
+    release_claims,
+)
+from notifier.broker import BrokerUnavailable, publish_ids
+from notifier.correlation import bind_correlation_id
+from notifier.topology import REFRESH_STATUS, ROUTE_DEAD_LETTERS
+
+log = structlog.get_logger(__name__)
+
+# Outcomes are committed at least this often: a crash leaves in doubt what this long has sent.
+FLUSH_SECONDS = 0.05
+# The longest that one provider call may take (connect and read limits, and some air): no call is
+# begun that could outlive the lease.
+CALL_SECONDS = 20.0
+RECORD_PATIENCE_SECONDS = 30.0
+
+
+def deliver_notifications(*, ids: Sequence[UUID]) -> int:
+    """Send those of `ids` that are still to be sent; return how many outcomes were recorded.
+
+    What cannot be begun before the lease is nearly over is given back, and its attempt does not
+    count.
+    """
+    begun_at = time.monotonic()
+    lease = settings.SEND_LEASE_SECONDS
+    fences = claim(ids, lease_seconds=lease)
+    recorder = OutcomeRecorder()
+    for notification in _load(fences):
+        if time.monotonic() - begun_at > max(lease - CALL_SECONDS, lease / 2):
+            break
+        bind_correlation_id(notification.correlation_id)
+        outcome = send_notification(notification, policy=_policy(), now=timezone.now())
+        recorder.add(outcome)
+        del fences[notification.pk]
+    recorder.flush()
+    if fences:
+        release_claims(fences)
+    _announce(recorder)
+    return len(recorder.recorded)
+
+
+class OutcomeRecorder:
+    """Collects outcomes and commits them in groups, in time and before the chunk ends."""
+
+    def __init__(self) -> None:
+        self.recorded: list[UUID] = []
+        self.given_up: list[UUID] = []
+        self._waiting: list[Outcome] = []
+        self._flushed_at = time.monotonic()
+
+    def add(self, outcome: Outcome) -> None:
+        self._waiting.append(outcome)
+        if time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Commit what is waiting, however long the database needs to come back (within reason)."""
+        if self._waiting:
+            recorded = set(_record_patiently(self._waiting))
+            self.recorded += recorded
+            self.given_up += [
+                each.id
+                for each in self._waiting
+                if each.status == "failed" and each.id in recorded
+            ]
+            self._waiting = []
+        self._flushed_at = time.monotonic()
+
+
+def _record_patiently(outcomes: Sequence[Outcome]) -> list[UUID]:
+    """Record outcomes, waiting for a database that is away: they exist nowhere else yet."""
+    deadline = time.monotonic() + RECORD_PATIENCE_SECONDS
+    while True:
+        try:
+            return record_outcomes(outcomes)
+        except (OperationalError, InterfaceError):
+            if time.monotonic() > deadline:
+                raise
+            log.warning("outcomes_wait_for_database", count=len(outcomes))
+            close_old_connections()
+            time.sleep(0.5)
+
+
+def _load(fences: dict[UUID, int]) -> list[Notification]:
+    rows = (
+        Notification.objects.filter(pk__in=fences)
+        .select_related("user", "template_version__template")
+        .prefetch_related("user__devices")
+        .order_by("-priority", "due_at", "id")
+    )
+    return list(rows)
+
+
+def _policy() -> RetryPolicy:
+    return RetryPolicy(
+        max_retries=settings.RETRY_MAX,
+        base_seconds=settings.RETRY_BASE_SECONDS,
+        cap_seconds=settings.RETRY_CAP_SECONDS,
+    )
+
+
+def _announce(recorder: OutcomeRecorder) -> None:
+    """Hint at what follows; what is not hinted at is found by the sweep."""
+    try:
+        if recorder.recorded:
+            publish_ids(REFRESH_STATUS, recorder.recorded, kind="status")
+        if recorder.given_up:
+            publish_ids(ROUTE_DEAD_LETTERS, recorder.given_up, kind="dead_letters")
+    except BrokerUnavailable:
+        log.info("hints_left_to_the_sweep", count=len(recorder.recorded))

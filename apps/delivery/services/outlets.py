@@ -1,0 +1,70 @@
+"""The providers of this process, built from the settings and kept with their connections."""
+
+import threading
+from typing import Any, Literal
+
+from django.conf import settings
+
+from apps.delivery.models import CapturedMessage
+from apps.delivery.providers import build_provider
+from apps.delivery.providers.capture import CapturingProvider
+from apps.delivery.providers.contract import Channel, EmailMessage, PushMessage
+
+Outlet = Any  # a Provider of either message; the channel decides which is handed to it
+Mode = Literal["live", "test"]
+_kept = threading.local()  # connections are not shared between threads
+
+
+def outlets_for(*, channel: Channel, mode: str) -> list[Outlet]:
+    """Return the providers of a channel in failover order; test keys never reach a real one."""
+    key = (channel, mode)
+    known: dict[tuple[str, str], list[Outlet]] = _kept.__dict__.setdefault("outlets", {})
+    if key not in known:
+        known[key] = _build(channel) if mode == "live" else [_simulator(channel)]
+    return known[key]
+
+
+def close_outlets() -> None:
+    """Close what this thread has kept open."""
+    for outlets in _kept.__dict__.pop("outlets", {}).values():
+        for outlet in outlets:
+            outlet.close()
+
+
+def keep_captured(message: EmailMessage | PushMessage, *, provider: str) -> None:
+    """Store a captured message where the inbox page finds it."""
+    is_email = isinstance(message, EmailMessage)
+    CapturedMessage.objects.create(
+        notification_id=message.notification_id,
+        channel="email" if is_email else "push",
+        provider=provider,
+        recipient=message.recipient if is_email else message.token,
+        title=message.subject if is_email else message.title,
+        message=_as_dict(message),
+    )
+
+
+def _build(channel: Channel) -> list[Outlet]:
+    urls = settings.EMAIL_PROVIDER_URLS if channel == "email" else settings.PUSH_PROVIDER_URLS
+    return [
+        build_provider(
+            url,
+            channel=channel,
+            store=lambda message, name=url.name: keep_captured(message, provider=name),
+        )
+        for url in urls
+    ]
+
+
+def _simulator(channel: Channel) -> Outlet:
+    return CapturingProvider(
+        name="test", channel=channel, store=lambda message: keep_captured(message, provider="test")
+    )
+
+
+def _as_dict(message: EmailMessage | PushMessage) -> dict[str, Any]:
+    return {name: _plain(getattr(message, name)) for name in message.__slots__}
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if hasattr(value, "items") else value

@@ -1,0 +1,1 @@
+"""The views of the notification routes, by what a client wants to do."""

@@ -1,0 +1,141 @@
+"""The routes that accept: single notifications and bulk."""
+
+from typing import ClassVar
+
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+
+from apps.notifications.api.serializers import AcceptedNotification, BulkAnswer, show_accepted
+from apps.notifications.services.accepting import accept_notification
+from apps.notifications.services.bulk import accept_bulk
+from apps.notifications.services.orders import (
+    BulkOrder,
+    ChannelName,
+    ChannelOrder,
+    NotificationOrder,
+    order_for_channel,
+)
+from notifier.api.bodies import MAX_BULK_BODY, read_body
+from notifier.api.envelope import answer
+from notifier.api.views import LeanView, principal_of
+from notifier.authentication import Scope
+from notifier.errors import InvalidRequest
+
+TAG = "Notifications"
+ACCEPT_EXAMPLE = OpenApiExample(
+    "A welcome mail to one address",
+    value={
+        "notification_type": "email",
+        "to": {"email": "ada@example.org"},
+        "template_code": "welcome",
+        "variables": {"name": "Ada", "link": "https://example.org/start"},
+        "request_id": "signup-1812",
+    },
+    request_only=True,
+)
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER, description="Alias of request_id"
+)
+
+
+def accept(request: HttpRequest, order: NotificationOrder) -> HttpResponse:
+    """Answer the POST of one order: 202 for a new one, 200 for one that was accepted before."""
+    order.request_id = _request_id(request, order.request_id)
+    accepted = accept_notification(order=order, principal=principal_of(request))
+    message = "Notification accepted" if not accepted.replayed else "Already accepted"
+    response = answer(show_accepted(accepted), message, status=200 if accepted.replayed else 202)
+    response["Location"] = f"/api/v1/notifications/{accepted.notification_id}"
+    if accepted.replayed:
+        response["Idempotent-Replayed"] = "true"
+    return response
+
+
+def _request_id(request: HttpRequest, given: str | None) -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return given
+    if not (
+        0 < len(key) <= 255 and key.isascii() and key.isprintable() and " " not in key
+    ):  # as request_id
+        raise InvalidRequest.of_field("Idempotency-Key", "1 to 255 printable ASCII characters")
+    if given is not None and given != key:
+        raise InvalidRequest.of_field("request_id", "differs from the Idempotency-Key header")
+    return key
+
+
+class AcceptView(LeanView):
+    @extend_schema(
+        operation_id="acceptNotification",
+        summary="Send one notification",
+        description="A member may notify itself; anybody else needs the scope `send`.",
+        tags=[TAG],
+        request=NotificationOrder,
+        parameters=[IDEMPOTENCY_KEY],
+        responses={202: AcceptedNotification, 200: AcceptedNotification},
+        examples=[ACCEPT_EXAMPLE],
+    )
+    def post(self, request: HttpRequest) -> HttpResponse:
+        return accept(request, read_body(request, NotificationOrder))
+
+
+class ChannelNotificationView(LeanView):
+    """POST with the type in the path; one subclass a channel, so that the schema names both."""
+
+    channel: ClassVar[ChannelName]
+
+    def accept_order(self, request: HttpRequest) -> HttpResponse:
+        order = read_body(request, ChannelOrder)
+        return accept(request, order_for_channel(order, self.channel))
+
+
+class EmailNotificationView(ChannelNotificationView):
+    channel = "email"
+
+    @extend_schema(
+        operation_id="acceptEmail",
+        summary="Send one e-mail",
+        tags=[TAG],
+        request=ChannelOrder,
+        parameters=[IDEMPOTENCY_KEY],
+        responses={202: AcceptedNotification, 200: AcceptedNotification},
+    )
+    def post(self, request: HttpRequest) -> HttpResponse:
+        return self.accept_order(request)
+
+
+class PushNotificationView(ChannelNotificationView):
+    channel = "push"
+
+    @extend_schema(
+        operation_id="acceptPush",
+        summary="Send one push",
+        tags=[TAG],
+        request=ChannelOrder,
+        parameters=[IDEMPOTENCY_KEY],
+        responses={202: AcceptedNotification, 200: AcceptedNotification},
+    )
+    def post(self, request: HttpRequest) -> HttpResponse:
+        return self.accept_order(request)
+
+
+class BulkView(LeanView):
+    scopes: ClassVar[dict[str, Scope]] = {"POST": "send"}
+
+    @extend_schema(
+        operation_id="acceptBulk",
+        summary="Send one message to up to 10,000 recipients",
+        tags=[TAG],
+        request=BulkOrder,
+        parameters=[IDEMPOTENCY_KEY],
+        responses={202: BulkAnswer, 200: BulkAnswer},
+    )
+    def post(self, request: HttpRequest) -> HttpResponse:
+        order = read_body(request, BulkOrder, max_bytes=MAX_BULK_BODY)
+        order.request_id = _request_id(request, order.request_id)
+        result = accept_bulk(order=order, principal=principal_of(request))
+        if not result.replayed:
+            return answer(result.answer, "Batch accepted", status=202)
+        response = answer(result.answer, "Already accepted")
+        response["Idempotent-Replayed"] = "true"
+        return response

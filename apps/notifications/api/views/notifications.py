@@ -1,0 +1,182 @@
+"""The routes of stored notifications: list, read, timeline, cancel, replay."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+
+from apps.notifications.api.filters import (
+    decode_cursor,
+    encode_cursor,
+    read_notification_filters,
+)
+from apps.notifications.api.serializers import (
+    EventAnswer,
+    NotificationAnswer,
+    StatusAnswer,
+    show_event,
+    show_notification,
+    show_status,
+)
+from apps.notifications.api.views.accepting import TAG, AcceptView
+from apps.notifications.models import Notification
+from apps.notifications.models.notification import NotificationQuerySet
+from apps.notifications.services.intervening import cancel_notification, replay_notification
+from apps.notifications.services.status import read_status
+from notifier.api.envelope import Meta, answer
+from notifier.api.pages import paginate, read_limit
+from notifier.api.views import ApiView, LeanView, principal_of
+from notifier.errors import NotFound
+
+LIST_PARAMETERS = [
+    OpenApiParameter("status"),
+    OpenApiParameter("notification_type", enum=["email", "push"]),
+    OpenApiParameter("user_id", OpenApiTypes.UUID),
+    OpenApiParameter("template_code"),
+    OpenApiParameter("batch_id", OpenApiTypes.UUID),
+    OpenApiParameter("recipient"),
+    OpenApiParameter("created_after", OpenApiTypes.DATETIME),
+    OpenApiParameter("created_before", OpenApiTypes.DATETIME),
+    OpenApiParameter("page", OpenApiTypes.INT),
+    OpenApiParameter("limit", OpenApiTypes.INT),
+    OpenApiParameter("cursor", description="From meta.next_cursor; stays fast at any depth"),
+]
+
+
+class NotificationListView(AcceptView):
+    """`/notifications`: POST accepts, GET lists."""
+
+    @extend_schema(
+        operation_id="listNotifications",
+        summary="List notifications, newest first",
+        tags=[TAG],
+        parameters=LIST_PARAMETERS,
+        responses={200: list[NotificationAnswer]},
+    )
+    def get(self, request: HttpRequest) -> HttpResponse:
+        rows = Notification.objects.readable_by(principal_of(request)).filter(
+            read_notification_filters(request)
+        )
+        rows = rows.select_related("template_version")
+        if "cursor" in request.GET:
+            page, meta = _page_after_cursor(request, rows)
+        else:
+            page, meta = paginate(request, rows)
+            if meta.has_next:
+                meta.next_cursor = encode_cursor(page[-1])
+        return answer([show_notification(row) for row in page], meta=meta)
+
+
+def _page_after_cursor(
+    request: HttpRequest, rows: NotificationQuerySet
+) -> tuple[Sequence[Notification], Meta]:
+    limit = read_limit(request)
+    cursor = request.GET["cursor"]
+    found = list(rows.filter(decode_cursor(cursor) if cursor else Q())[: limit + 1])
+    page, has_next = found[:limit], len(found) > limit
+    meta = Meta(
+        total=None,
+        limit=limit,
+        page=1,
+        total_pages=None,
+        has_next=has_next,
+        has_previous=bool(cursor),
+        next_cursor=encode_cursor(page[-1]) if has_next else None,
+    )
+    return page, meta
+
+
+class NotificationView(ApiView):
+    @extend_schema(
+        operation_id="getNotification",
+        summary="One notification",
+        tags=[TAG],
+        responses={200: NotificationAnswer},
+    )
+    def get(self, request: Request, notification_id: UUID) -> HttpResponse:
+        return answer(show_notification(find_readable(request, notification_id)))
+
+
+class StatusView(LeanView):
+    @extend_schema(
+        operation_id="getNotificationStatus",
+        summary="Where a notification stands",
+        tags=[TAG],
+        responses={200: StatusAnswer},
+    )
+    def get(self, request: HttpRequest, notification_id: UUID) -> HttpResponse:
+        known = read_status(notification_id=notification_id, principal=principal_of(request))
+        return answer(show_status(known))
+
+
+class TimelineView(ApiView):
+    @extend_schema(
+        operation_id="getNotificationTimeline",
+        summary="Everything that happened to a notification, and why",
+        tags=[TAG],
+        responses={200: list[EventAnswer]},
+    )
+    def get(self, request: Request, notification_id: UUID) -> HttpResponse:
+        events = list(find_readable(request, notification_id).events.all())
+        shown = [show_event(event) for event in events]
+        meta = Meta(
+            total=len(shown),
+            limit=len(shown),
+            page=1,
+            total_pages=1,
+            has_next=False,
+            has_previous=False,
+        )
+        return answer(shown, meta=meta)
+
+
+class CancelView(ApiView):
+    @extend_schema(
+        operation_id="cancelNotification",
+        summary="Cancel a notification that is still pending",
+        tags=[TAG],
+        request=None,
+        responses={200: NotificationAnswer},
+    )
+    def post(self, request: Request, notification_id: UUID) -> HttpResponse:
+        notification = find_writable(request, notification_id)
+        cancel_notification(notification=notification)
+        notification.refresh_from_db()
+        return answer(show_notification(notification), "Notification cancelled")
+
+
+class ReplayView(ApiView):
+    @extend_schema(
+        operation_id="replayNotification",
+        summary="Send a failed notification again",
+        tags=[TAG],
+        request=None,
+        responses={202: NotificationAnswer},
+    )
+    def post(self, request: Request, notification_id: UUID) -> HttpResponse:
+        notification = find_writable(request, notification_id)
+        replay_notification(notification=notification)
+        notification.refresh_from_db()
+        return answer(show_notification(notification), "Replay accepted", status=202)
+
+
+def find_readable(request: Request, notification_id: UUID) -> Notification:
+    """Return a notification that the caller may see; NotFound for any other."""
+    rows = Notification.objects.readable_by(principal_of(request))
+    notification = rows.select_related("template_version").filter(pk=notification_id).first()
+    if notification is None:
+        raise NotFound("no such notification")
+    return notification
+
+
+def find_writable(request: Request, notification_id: UUID) -> Notification:
+    """Return a notification that the caller may change: its own, or any with `send`."""
+    notification = find_readable(request, notification_id)
+    principal = principal_of(request)
+    if not principal.is_user(notification.user_id):
+        principal.require("send")
+    return notification

@@ -1,0 +1,75 @@
+"""The one way in which a notification's row changes: an UPDATE and its timeline event together.
+
+On PostgreSQL both are one statement; on SQLite one short transaction.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from notifier.sql import (
+    CHANNEL_OF_WAKEUPS,
+    as_uuid,
+    encode_ids,
+    ids_sql,
+    is_postgresql,
+    now_sql,
+    run,
+)
+from notifier.wakeup import wake_relay
+
+TABLE = "notifications_notification"
+EVENTS = "notifications_notificationevent"
+_EVENT_COLUMNS = (
+    "notification_id, at, status, attempt, provider, error_code, error, reason, due_at, detail"
+)
+
+
+def apply_change(
+    statement: str, parameters: Sequence[Any], *, returning: str = "id", wakes: bool = False
+) -> list[tuple[Any, ...]]:
+    """Run a change, write an event for every row it changed, and return those rows."""
+    if is_postgresql():
+        woken = f", pg_notify('{CHANNEL_OF_WAKEUPS}', '')" if wakes else ""
+        return run(
+            f"WITH changed AS ({statement} RETURNING {'n' if 'AS n' in statement else TABLE}.*),"
+            f" logged AS (INSERT INTO {EVENTS} ({_EVENT_COLUMNS})"
+            f" SELECT {_event_values()} FROM changed) SELECT {returning}{woken} FROM changed",
+            parameters,
+        )
+    with transaction.atomic():
+        rows = run(f"{statement} RETURNING {returning}", parameters)
+        run(
+            f"INSERT INTO {EVENTS} ({_EVENT_COLUMNS}) SELECT {_event_values()} FROM {TABLE}"
+            f" WHERE id IN ({ids_sql()})",
+            [encode_ids([as_uuid(row[0]) for row in rows])],
+        )
+    if wakes and rows:
+        transaction.on_commit(wake_relay)
+    return rows
+
+
+def _event_values() -> str:
+    return (
+        f"id, {now_sql()}, status, attempts, provider, error_code, error, reason,"
+        " CASE WHEN status = 'pending' THEN due_at END, detail"
+    )
+
+
+def log_event(notification_id: UUID, *, status: str, reason: str = "", error: str = "") -> None:
+    run(
+        f"INSERT INTO {EVENTS} ({_EVENT_COLUMNS})"
+        f" SELECT id, {now_sql()}, %s, attempts, provider, '', %s, %s, NULL, '{{}}' FROM {TABLE}"
+        f" WHERE id IN ({ids_sql()})",
+        [status, error, reason, encode_ids([notification_id])],
+    )
+
+
+def as_datetime(value: Any) -> datetime:
+    """PostgreSQL gives datetimes, SQLite the text that it stores (UTC)."""
+    if isinstance(value, datetime):
+        return value
+    return datetime.fromisoformat(f"{value}+00:00")

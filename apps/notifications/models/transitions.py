@@ -1,0 +1,272 @@
+"""How a notification moves from accept to its end: accept, relay, workers and sweep.
+
+Each transition is one conditional UPDATE; conditions make it safe to repeat: what another process
+has already moved on is simply not returned.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from apps.notifications.models.change import TABLE, apply_change, as_datetime, log_event
+from notifier.sql import (
+    among_sql,
+    as_uuid,
+    encode_ids,
+    encode_rows,
+    ids_sql,
+    is_postgresql,
+    json_rows_sql,
+    now_sql,
+    skip_locked_sql,
+)
+
+# How long a published message may stay unclaimed before the row is published again.
+REPUBLISH_AFTER_SECONDS = 60
+# A notification that takes its worker down must not do so for ever (spec section 4: six tries).
+MAX_DOUBTS = 5
+
+_NEW_COLUMNS = {
+    "id": "uuid",
+    "organization_id": "uuid",
+    "batch_id": "uuid",
+    "channel": "text",
+    "mode": "text",
+    "priority": "smallint",
+    "correlation_id": "text",
+    "request_id": "text",
+    "request_digest": "text",
+    "user_id": "uuid",
+    "recipient": "text",
+    "platform": "text",
+    "template_version_id": "uuid",
+    "template_code": "text",
+    "language": "text",
+    "content": "jsonb",
+    "variables": "jsonb",
+    "metadata": "jsonb",
+    "delivery_guarantee": "text",
+    "status": "text",
+    "reason": "text",
+    "due_at": "timestamptz",
+    "expires_at": "timestamptz",
+}
+_OUTCOME_COLUMNS = {
+    "id": "uuid",
+    "fence": "integer",
+    "status": "text",
+    "reason": "text",
+    "provider": "text",
+    "provider_message_id": "text",
+    "error_code": "text",
+    "error": "text",
+    "detail": "jsonb",
+    "retry_in": "double precision",
+    "retries": "smallint",
+    "doubts": "smallint",
+    "reached_devices": "jsonb",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one claimed notification.
+
+    `retry_in` (seconds) goes with the status pending; `counts_as_retry` says whether the wait
+    uses up one of the retries (parking does not).
+    """
+
+    id: UUID
+    fence: int
+    status: str
+    reason: str = ""
+    provider: str = ""
+    provider_message_id: str = ""
+    error_code: str = ""
+    error: str = ""
+    detail: Mapping[str, Any]
+    retry_in: float = 0
+    counts_as_retry: bool = False
+    in_doubt: bool = False
+    reached_devices: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DueNotification:
+    """A notification that was just taken for publishing."""
+
+    id: UUID
+    priority: int
+    due_at: datetime
+    correlation_id: str
+
+
+def insert_accepted(rows: Sequence[Mapping[str, Any]]) -> dict[UUID, datetime]:
+    """Store new notifications (column → value) with their first event, and wake the relay.
+
+    Returns ids and creation times of those stored; a row whose `request_id` its organization
+    has already used is left out, decided by the unique constraint alone.
+    """
+    columns = ", ".join(_NEW_COLUMNS)
+    values = ", ".join(_new_value(name) for name in _NEW_COLUMNS)
+    insert = (
+        f"INSERT INTO {TABLE} ({columns}, created_at, finished_at, attempts, retries, doubts,"
+        " fence, provider, provider_message_id, error_code, error, detail, reached_devices)"
+        f" SELECT {values}, {now_sql()},"
+        f" CASE WHEN r.status = 'pending' THEN NULL ELSE {now_sql()} END,"
+        " 0, 0, 0, 0, '', '', '', '', '{}', '[]'"
+        f" FROM {json_rows_sql(_NEW_COLUMNS)} AS r WHERE true ON CONFLICT DO NOTHING"
+    )
+    stored = apply_change(insert, [encode_rows(rows)], returning="id, created_at", wakes=True)
+    return {as_uuid(row[0]): as_datetime(row[1]) for row in stored}
+
+
+def take_due(*, channel: str, limit: int) -> list[DueNotification]:
+    """Move pending → queued, most urgent first: the caller publishes what is returned."""
+    due = (
+        f"SELECT id FROM {TABLE} WHERE status = 'pending' AND channel = %s"
+        f" AND due_at <= {now_sql()} AND (expires_at IS NULL OR expires_at > {now_sql()})"
+        f" ORDER BY priority DESC, due_at LIMIT %s {skip_locked_sql()}"
+    )
+    update = (
+        f"UPDATE {TABLE} AS n SET status = 'queued', reason = '', detail = '{{}}',"
+        f" lease_until = {now_sql(plus=str(REPUBLISH_AFTER_SECONDS))}"
+        f" WHERE {among_sql('n.id', due)}"
+    )
+    rows = apply_change(update, [channel, limit], returning="id, priority, due_at, correlation_id")
+    taken = [DueNotification(as_uuid(i), p, as_datetime(d), c) for i, p, d, c in rows]
+    return sorted(taken, key=lambda row: (-row.priority, row.due_at, row.id))
+
+
+def return_unpublished(ids: Sequence[UUID]) -> None:
+    """Move queued → pending: the broker did not confirm the message."""
+    update = (
+        f"UPDATE {TABLE} AS n SET status = 'pending', reason = 'broker_unavailable',"
+        f" lease_until = NULL WHERE n.id IN ({ids_sql()}) AND n.status = 'queued'"
+    )
+    apply_change(update, [encode_ids(ids)])
+
+
+def claim(ids: Sequence[UUID], *, lease_seconds: float) -> dict[UUID, int]:
+    """Move queued → sending for those that are still to be sent; returns id → fence.
+
+    Committed before the first byte leaves. Counts the attempt and takes the lease. A message that
+    arrives twice, late or for a settled notification claims nothing.
+    """
+    mine = (
+        f"SELECT id FROM {TABLE} WHERE id IN ({ids_sql()}) AND status = 'queued' ORDER BY id"
+        f"{' FOR UPDATE' if is_postgresql() else ''}"
+    )
+    update = (
+        f"UPDATE {TABLE} AS n SET status = 'sending', attempts = attempts + 1,"
+        " fence = fence + 1, reason = '', error_code = '', error = '', provider = '',"
+        f" detail = '{{}}', lease_until = {now_sql(plus='%s')} WHERE {among_sql('n.id', mine)}"
+    )
+    rows = apply_change(update, [lease_seconds, encode_ids(ids)], returning="id, fence")
+    return {as_uuid(row[0]): row[1] for row in rows}
+
+
+def record_outcomes(outcomes: Sequence[Outcome]) -> list[UUID]:
+    """Move sending → what the outcome says; returns the ids that were changed.
+
+    An outcome whose fence is no longer the row's came too late (the lease was over and another
+    worker has it): it changes nothing and is left in the timeline as `late`.
+    """
+    update = (
+        f"UPDATE {TABLE} AS n SET status = r.status, reason = r.reason,"
+        " provider = r.provider, provider_message_id = r.provider_message_id,"
+        " error_code = r.error_code, error = r.error, detail = r.detail,"
+        " retries = n.retries + r.retries, doubts = n.doubts + r.doubts,"
+        " reached_devices = r.reached_devices,"
+        f" due_at = {now_sql(plus='r.retry_in')}, lease_until = NULL,"
+        f" sent_at = CASE WHEN r.status = 'sent' THEN {now_sql()} ELSE n.sent_at END,"
+        f" finished_at = CASE WHEN r.status = 'pending' THEN NULL ELSE {now_sql()} END"
+        f" FROM {json_rows_sql(_OUTCOME_COLUMNS)} AS r"
+        " WHERE n.id = r.id AND n.fence = r.fence AND n.status = 'sending'"
+    )
+    rows = apply_change(update, [encode_rows([_outcome_row(each) for each in outcomes])])
+    recorded = [as_uuid(row[0]) for row in rows]
+    _log_late([each for each in outcomes if each.id not in set(recorded)])
+    return recorded
+
+
+def release_claims(fences: Mapping[UUID, int]) -> None:
+    """Move sending → pending for claims that were not begun; the attempt does not count."""
+    rows = [{"id": id_, "fence": fence} for id_, fence in fences.items()]
+    source = json_rows_sql({"id": "uuid", "fence": "integer"})
+    update = (
+        f"UPDATE {TABLE} AS n SET status = 'pending', reason = 'released',"
+        f" attempts = n.attempts - 1, lease_until = NULL FROM {source} AS r"
+        " WHERE n.id = r.id AND n.fence = r.fence AND n.status = 'sending'"
+    )
+    apply_change(update, [encode_rows(rows)], wakes=True)
+
+
+def recover_unclaimed(*, at_once: bool = False) -> int:
+    """Move queued → pending where no worker claimed the message in time (lost, purged, expired).
+
+    `at_once` does not wait: for a broker that lived in a process which is gone.
+    """
+    overdue = "" if at_once else f"AND n.lease_until < {now_sql()}"
+    update = (
+        f"UPDATE {TABLE} AS n SET status = 'pending', reason = 'not_claimed', lease_until = NULL"
+        f" WHERE n.status = 'queued' {overdue}"
+    )
+    return len(apply_change(update, [], wakes=True))
+
+
+def recover_in_doubt(*, at_once: bool = False) -> int:
+    """Move sending → pending or failed where the worker died.
+
+    Nobody knows whether the provider took it. Sent again with the same Message-ID, unless the
+    notification says at most once, or has been in doubt too often.
+    """
+    overdue = "" if at_once else f"AND n.lease_until < {now_sql()}"
+    gives_up = f"(n.delivery_guarantee = 'at_most_once' OR n.doubts >= {MAX_DOUBTS})"
+    update = (
+        f"UPDATE {TABLE} AS n SET reason = 'in_doubt', error_code = 'in_doubt',"
+        " error = 'the worker was lost while it held this notification; the provider may have"
+        " taken it', doubts = n.doubts + 1, lease_until = NULL,"
+        f" status = CASE WHEN {gives_up} THEN 'failed' ELSE 'pending' END,"
+        f" finished_at = CASE WHEN {gives_up} THEN {now_sql()} END,"
+        f" due_at = {now_sql()} WHERE n.status = 'sending' {overdue}"
+    )
+    return len(apply_change(update, [], wakes=True))
+
+
+def expire_overdue() -> int:
+    """Move pending → expired: `expires_at` has passed."""
+    update = (
+        f"UPDATE {TABLE} AS n SET status = 'expired', reason = 'expires_at_passed',"
+        f" finished_at = {now_sql()} WHERE n.status = 'pending' AND n.expires_at <= {now_sql()}"
+    )
+    return len(apply_change(update, []))
+
+
+def _log_late(outcomes: Sequence[Outcome]) -> None:
+    for outcome in outcomes:
+        log_event(outcome.id, status="late", reason=outcome.status, error=outcome.error)
+
+
+def _new_value(name: str) -> str:
+    return f"COALESCE(r.due_at, {now_sql()})" if name == "due_at" else f"r.{name}"
+
+
+def _outcome_row(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "id": outcome.id,
+        "fence": outcome.fence,
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "provider": outcome.provider,
+        "provider_message_id": outcome.provider_message_id,
+        "error_code": outcome.error_code,
+        "error": outcome.error,
+        "detail": dict(outcome.detail),
+        "retry_in": outcome.retry_in,
+        "retries": int(outcome.counts_as_retry),
+        "doubts": int(outcome.in_doubt),
+        "reached_devices": list(outcome.reached_devices),
+    }

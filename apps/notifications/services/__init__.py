@@ -1,0 +1,1 @@
+"""The use cases of the ledger: accept, bulk, cancel, replay, receipts, statistics."""

@@ -1,0 +1,166 @@
+"""From an order to a row: who gets it, what is sent, and whether it may be sent at all."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from apps.notifications.models import Status
+from apps.notifications.services.orders import NotificationOrder, as_utc, fingerprint
+from apps.templates.models import TemplateVersion
+from apps.templates.services import find_published, require_renderable, require_variables
+from apps.templates.services.content import require_plain_variables
+from apps.users.models import Device, User
+from notifier.addresses import normalise_email
+from notifier.authentication import Principal
+from notifier.correlation import current_correlation_id
+from notifier.errors import InvalidRequest, NotFound, PermissionDenied, Unprocessable
+from notifier.identifiers import new_id
+
+Row = dict[str, Any]
+
+
+@dataclass(kw_only=True)
+class Preparation:
+    """What the orders of one request share: the caller, and what was already looked up."""
+
+    principal: Principal
+    batch_id: UUID | None = None
+    users: dict[UUID, User] = field(default_factory=dict)
+    versions: dict[tuple[str, str | None], TemplateVersion] = field(default_factory=dict)
+
+    def load_users(self, ids: set[UUID]) -> None:
+        """Look up the users of all orders in one query; unknown and foreign ones stay unknown."""
+        rows = User.objects.in_organization(self.principal.organization_id).filter(pk__in=ids)
+        devices = Device.objects.filter(user=OuterRef("pk"))
+        self.users = {user.pk: user for user in rows.annotate(has_device=Exists(devices))}
+
+    def user(self, user_id: UUID) -> User:
+        if user_id not in self.users:
+            raise NotFound("no such user")
+        return self.users[user_id]
+
+    def version(self, code: str, language: str | None) -> TemplateVersion:
+        key = (code, language)
+        if key not in self.versions:
+            self.versions[key] = find_published(
+                organization_id=self.principal.organization_id, code=code, language=language
+            )
+        return self.versions[key]
+
+
+def prepare_row(order: NotificationOrder, preparation: Preparation) -> Row:
+    """Return the row that an order asks for.
+
+    Raises InvalidRequest (contradictory order), NotFound (user, template), Unprocessable (missing
+    variables, template of the other channel) and PermissionDenied. A recipient who must not get
+    it is no error: the row is `skipped`, with the reason.
+    """
+    _require_right(order, preparation.principal)
+    user = preparation.user(order.user_id) if order.user_id else None
+    row = _describe_order(order, preparation)
+    row |= _describe_recipient(order, user)
+    row |= _describe_content(order, user, preparation)
+    row["reason"] = _reason_to_skip(order, user)
+    row["status"] = Status.SKIPPED if row["reason"] else Status.PENDING
+    return row
+
+
+def _require_right(order: NotificationOrder, principal: Principal) -> None:
+    if (order.user_id is None) == (order.to is None):
+        raise InvalidRequest.of_field("user_id", "give exactly one of user_id or to")
+    if principal.can("send") or principal.is_user(order.user_id):
+        return
+    if order.user_id is None:
+        raise PermissionDenied("this needs the scope `send`")
+    raise NotFound("no such user")
+
+
+def _describe_order(order: NotificationOrder, preparation: Preparation) -> Row:
+    scheduled_at = as_utc(order.scheduled_at, field="scheduled_at")
+    expires_at = as_utc(order.expires_at, field="expires_at")
+    if expires_at and expires_at <= (scheduled_at or timezone.now()):
+        raise InvalidRequest.of_field("expires_at", "must be later than the time of sending")
+    principal = preparation.principal
+    return {
+        "id": new_id(),
+        "organization_id": principal.organization_id,
+        "batch_id": preparation.batch_id,
+        "channel": order.notification_type,
+        "mode": principal.mode,
+        "priority": order.priority,
+        "correlation_id": current_correlation_id(),
+        "request_id": order.request_id,
+        "request_digest": fingerprint(order, mode=principal.mode),
+        "metadata": order.metadata,
+        "due_at": scheduled_at,
+        "expires_at": expires_at,
+    }
+
+
+def _describe_recipient(order: NotificationOrder, user: User | None) -> Row:
+    if user is not None:
+        address = user.email if order.notification_type == "email" else ""
+        return {"user_id": user.pk, "recipient": address, "platform": ""}
+    to = order.to
+    if to is not None and order.notification_type == "email":
+        if not to.email or to.push_token or to.platform:
+            raise InvalidRequest.of_field("to", "an e-mail needs {email} and nothing else")
+        recipient = normalise_email(to.email, field="to.email")
+        return {"user_id": None, "recipient": recipient, "platform": ""}
+    if to is None or not to.push_token or not to.platform or to.email:
+        raise InvalidRequest.of_field("to", "a push needs {push_token, platform} and nothing else")
+    if not to.push_token.isascii() or not to.push_token.isprintable() or " " in to.push_token:
+        raise InvalidRequest.of_field("to.push_token", "not a device token")
+    return {"user_id": None, "recipient": to.push_token, "platform": to.platform}
+
+
+def _describe_content(
+    order: NotificationOrder, user: User | None, preparation: Preparation
+) -> Row:
+    if (order.template_code is None) == (order.content is None):
+        raise InvalidRequest.of_field(
+            "template_code", "give exactly one of template_code or content"
+        )
+    require_plain_variables(order.metadata, name="metadata")
+    if order.content is not None:
+        return _describe_own_content(order, order.content)
+    language = order.language or (user.language if user else None)
+    version = preparation.version(order.template_code or "", language)
+    if version.template.channel != order.notification_type:
+        raise Unprocessable(f"template {order.template_code} is for {version.template.channel}")
+    require_variables(version=version, variables=order.variables)
+    return {
+        "template_version_id": version.pk,
+        "template_code": version.template.code,
+        "language": version.language,
+        "content": None,
+        "variables": order.variables,
+        "delivery_guarantee": version.template.delivery_guarantee,
+    }
+
+
+def _describe_own_content(order: NotificationOrder, content: dict[str, Any]) -> Row:
+    require_renderable(channel=order.notification_type, content=content, variables=order.variables)
+    return {
+        "template_version_id": None,
+        "template_code": "",
+        "language": order.language or "",
+        "content": content,
+        "variables": order.variables,
+        "delivery_guarantee": "at_least_once",
+    }
+
+
+def _reason_to_skip(order: NotificationOrder, user: User | None) -> str:
+    if user is None:
+        return ""
+    if not user.is_active:
+        return "user_inactive"
+    if not user.wants(order.notification_type):
+        return "preference_off"
+    if order.notification_type == "push" and not user.has_device:
+        return "no_device"
+    return ""

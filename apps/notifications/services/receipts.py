@@ -1,0 +1,75 @@
+"""Receipts: stored before they are acknowledged, applied later by the status worker."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from apps.notifications.models import Notification, Receipt
+from apps.notifications.models.interventions import apply_receipts
+from apps.notifications.services.status import refresh_statuses
+from notifier.authentication import Principal
+from notifier.errors import NotFound
+from notifier.wakeup import wake_relay
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedEvent:
+    """One thing that a provider or an external worker reports about a notification.
+
+    `kind` is delivered, bounced, failed, pending, opened, clicked or complained; `event_id` is
+    unique at the source, so that a report that comes twice counts once.
+    """
+
+    notification_id: UUID
+    source: str
+    event_id: str
+    kind: str
+    occurred_at: datetime | None = None
+    error_code: str = ""
+    error: str = ""
+
+
+def store_receipts(*, events: Sequence[ReportedEvent]) -> None:
+    """Store what is new among the reports and have it applied.
+
+    Reports about notifications that do not exist are left out: they are somebody else's.
+    """
+    known = set(
+        Notification.objects.filter(
+            pk__in={event.notification_id for event in events}
+        ).values_list("pk", flat=True)
+    )
+    rows = [
+        Receipt(
+            notification_id=event.notification_id,
+            source=event.source,
+            event_id=event.event_id,
+            kind=event.kind,
+            error_code=event.error_code,
+            error=event.error,
+            occurred_at=event.occurred_at,
+        )
+        for event in events
+        if event.notification_id in known
+    ]
+    Receipt.objects.bulk_create(rows, ignore_conflicts=True)
+    wake_relay()
+
+
+def find_reported(*, reference: str, principal: Principal) -> Notification:
+    """Return the notification that a callback names by id or by `request_id`; NotFound."""
+    mine = Notification.objects.in_organization(principal.organization_id)
+    try:
+        found = mine.filter(pk=UUID(reference)).first()
+    except ValueError:
+        found = None
+    found = found or mine.filter(request_id=reference).first()
+    if found is None:
+        raise NotFound("no such notification")
+    return found
+
+
+def apply_stored_receipts(*, ids: Sequence[int]) -> None:
+    """Apply receipts to their rows; repeated ones change nothing."""
+    refresh_statuses(ids=apply_receipts(ids))

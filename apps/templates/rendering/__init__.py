@@ -1,0 +1,31 @@
+"""Checks and renders what users write into templates, in a sandbox that knows no model."""
+
+from apps.templates.rendering.cache import compiled
+from apps.templates.rendering.compiled import (
+    CompiledContent,
+    RenderedEmail,
+    RenderedPush,
+    compile_content,
+)
+from apps.templates.rendering.content import check_content
+from apps.templates.rendering.errors import (
+    ContentError,
+    ContentReport,
+    MissingVariables,
+    RenderingError,
+)
+from apps.templates.rendering.variables import weigh_variables
+
+__all__ = [
+    "CompiledContent",
+    "ContentError",
+    "ContentReport",
+    "MissingVariables",
+    "RenderedEmail",
+    "RenderedPush",
+    "RenderingError",
+    "check_content",
+    "compile_content",
+    "compiled",
+    "weigh_variables",
+]

@@ -1,0 +1,115 @@
+"""The Celery app: how messages travel, and what a worker does with one.
+
+The database row is the promise and RabbitMQ the fast path, so nothing here uses countdown or ETA
+for a notification, every publish is confirmed and bounded in time, and what a worker does not
+understand goes to `failed.queue`.
+"""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.schedules import crontab
+from celery.signals import setup_logging, worker_process_shutdown
+from django.conf import settings
+
+from notifier.consumer import SafeConsumer, TopologyStep
+from notifier.topology import EXCHANGE, PURGE, QUEUE_OF_TASK, STATUS_QUEUE, work_queues
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+# Seconds until a broker that does not answer counts as away. A publish takes about three times
+# this at worst; well below the second that would be felt.
+BROKER_WAIT = 0.6
+
+
+def _route(queue: str) -> dict[str, Any]:
+    """Return how a task travels.
+
+    Exchange and key are both needed, else Celery publishes through the anonymous exchange;
+    `mandatory` makes an unroutable message an error instead of silence.
+    """
+    return {
+        "queue": queue,
+        "exchange": EXCHANGE,
+        "routing_key": queue,
+        "mandatory": True,
+        "confirm_timeout": BROKER_WAIT,
+    }
+
+
+def _transport_options() -> dict[str, Any]:
+    if settings.IS_EMBEDDED:
+        return {"polling_interval": 0.02}
+    return {
+        "confirm_publish": True,
+        "read_timeout": BROKER_WAIT,
+        "write_timeout": BROKER_WAIT,
+        "client_properties": {"connection_name": "notifier"},
+    }
+
+
+app = Celery("notifier")
+app.set_default()  # threads of the embedded worker have no current app otherwise
+app.conf.update(
+    broker_url=settings.BROKER_URL,
+    result_backend=None,
+    task_ignore_result=True,
+    task_queues=work_queues(settings.RABBITMQ_QUEUE_TYPE),
+    task_default_queue=STATUS_QUEUE,
+    task_default_exchange=EXCHANGE,
+    task_default_exchange_type="direct",
+    task_default_routing_key=STATUS_QUEUE,
+    task_create_missing_queues=False,
+    task_routes={name: _route(queue) for name, queue in QUEUE_OF_TASK.items()},
+    task_serializer="json",
+    accept_content=["json"],
+    task_default_delivery_mode="persistent",
+    # --- consumer
+    worker_consumer=SafeConsumer,
+    task_acks_late=not settings.IS_EMBEDDED,  # in one process the row alone is the durability
+    task_reject_on_worker_lost=True,
+    task_acks_on_failure=False,  # an exception that escapes = reject = failed.queue
+    task_acks_on_timeout=True,  # the row's lease takes care of a hard time limit
+    task_time_limit=max(60, int(settings.SEND_LEASE_SECONDS) + 40),
+    worker_prefetch_multiplier=4 if settings.IS_EMBEDDED else 1,
+    worker_max_tasks_per_child=None if settings.IS_EMBEDDED else 5000,
+    worker_enable_remote_control=False,  # a revoked task would be a lost message
+    worker_send_task_events=not settings.IS_EMBEDDED,
+    task_send_sent_event=False,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    worker_soft_shutdown_timeout=20.0,
+    worker_hijack_root_logger=False,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_channel_error_retry=True,
+    broker_heartbeat=0 if settings.IS_EMBEDDED else 30,
+    # --- publisher: every wait is bounded
+    broker_connection_timeout=BROKER_WAIT,
+    broker_pool_limit=10,
+    broker_pool_acquire_timeout=1.0,
+    broker_transport_options=_transport_options(),
+    task_publish_retry=True,
+    task_publish_retry_policy={
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0.1,
+        "interval_max": 0.2,
+    },
+    # --- beat
+    beat_schedule={"purge": {"task": PURGE, "schedule": crontab(minute="17")}},
+)
+app.steps["consumer"].add(TopologyStep)
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def _keep_our_logging(**_: Any) -> None:
+    """Django has set up logging already; Celery must not do it again."""
+
+
+@worker_process_shutdown.connect
+def _close_providers(**_: Any) -> None:
+    from apps.delivery.services.outlets import close_outlets
+
+    close_outlets()

@@ -1,0 +1,66 @@
+"""The roles of a whole installation: which processes there are and how each is started."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# What the variables below are taken to be where the environment does not set them.
+DEFAULTS: Mapping[str, str] = {
+    "PORT": "8000",
+    "WEB_WORKERS": "2",
+    "WEB_THREADS": "4",
+    "EMAIL_CONCURRENCY": "2",
+    "PUSH_CONCURRENCY": "2",
+    "FLOWER_PORT": "5555",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Role:
+    """One process: its name, its command, and what its environment has besides everybody's."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+MIGRATE = Role(name="migrate", command=(sys.executable, "manage.py", "migrate", "--noinput"))
+
+
+def build_roles(*, environment: Mapping[str, str], var: Path) -> tuple[Role, ...]:
+    """Return every role; `environment` overrides DEFAULTS, `var` holds what roles remember."""
+    chosen = {name: environment.get(name) or default for name, default in DEFAULTS.items()}
+    return (
+        Role(name="web", command=_build_web_command(chosen)),
+        Role(name="relay", command=(sys.executable, "manage.py", "relay")),
+        _build_worker("email", queue="email.queue", processes=chosen["EMAIL_CONCURRENCY"]),
+        _build_worker("push", queue="push.queue", processes=chosen["PUSH_CONCURRENCY"]),
+        _build_worker("status", queue="notification_status", processes="1"),
+        Role(name="dead-letters", command=(sys.executable, "manage.py", "consume_failed")),
+        Role(name="beat", command=_build_celery_command("beat", "-s", str(var / "beat-schedule"))),
+        Role(name="flower", command=_build_flower_command(chosen["FLOWER_PORT"])),
+    )
+
+
+def _build_web_command(chosen: Mapping[str, str]) -> tuple[str, ...]:
+    address = ("--host", "127.0.0.1", "--port", chosen["PORT"])
+    size = ("--workers", chosen["WEB_WORKERS"], "--blocking-threads", chosen["WEB_THREADS"])
+    # Without respawn the death of one worker ends granian and with it all the others.
+    options = ("--interface", "wsgi", *address, *size, "--respawn-failed-workers", "--no-ws")
+    return (sys.executable, "-m", "granian", *options, "config.wsgi:application")
+
+
+def _build_celery_command(*arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "celery", "-A", "config", *arguments)
+
+
+def _build_worker(name: str, *, queue: str, processes: str) -> Role:
+    where = ("-Q", queue, "-c", processes, "-n", f"{name}@%h")
+    command = _build_celery_command("worker", *where, "--without-mingle", "--without-gossip")
+    return Role(name=name, command=command)
+
+
+def _build_flower_command(port: str) -> tuple[str, ...]:
+    # Its password comes through FLOWER_BASIC_AUTH: a command line is open to every local user.
+    return _build_celery_command("flower", "--address=127.0.0.1", f"--port={port}")

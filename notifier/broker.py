@@ -1,0 +1,126 @@
+"""Publishing tasks by name, with every wait bounded, and asking how long the queues are.
+
+Only processes that may publish use this: the relay and the workers, never the web.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from amqp.exceptions import AMQPError, MessageNacked
+from celery import Celery, current_app
+from django.conf import settings
+from django.utils import timezone
+from kombu import Connection
+from kombu.exceptions import KombuError
+
+from notifier.correlation import current_correlation_id
+from notifier.topology import EXCHANGE, QUEUE_OF_TASK, SCHEMA_VERSION, failed_queue, work_queues
+
+log = structlog.get_logger(__name__)
+# MessageNacked (a full queue) is a bare Exception in py-amqp, OSError covers sockets.
+_BROKER_ERRORS = (KombuError, AMQPError, MessageNacked, OSError)
+
+
+class BrokerUnavailable(Exception):
+    """The broker did not confirm; what was to be published is still in the database."""
+
+
+def publish_ids(task: str, ids: list[Any], *, kind: str, correlation_id: str = "") -> None:
+    """Publish a hint that these rows have work; returns once the broker has confirmed it.
+
+    Raises BrokerUnavailable after at most about two seconds (down, hanging, in alarm, queue full
+    or missing).
+    """
+    message = {
+        "schema_version": SCHEMA_VERSION,
+        "notification_ids": [str(each) for each in ids],
+        "type": kind,
+        "correlation_id": correlation_id or current_correlation_id(),
+        "timestamp": timezone.now().isoformat(),
+    }
+    publish(task, message)
+
+
+def publish(task: str, message: Mapping[str, Any]) -> None:
+    """Publish one task message; raise BrokerUnavailable unless it is confirmed."""
+    queue = QUEUE_OF_TASK[task]
+    try:
+        _app().send_task(
+            task, kwargs=dict(message), queue=queue, exchange=EXCHANGE, routing_key=queue
+        )
+    except _BROKER_ERRORS as error:
+        log.warning("publish_failed", task=task, error=type(error).__name__)
+        raise BrokerUnavailable(str(error)) from error
+
+
+def publish_story(task_name: str, story: Mapping[str, Any]) -> None:
+    """Send a given-up notification's story to `failed.queue`, confirmed or BrokerUnavailable."""
+    queue = failed_queue(settings.RABBITMQ_QUEUE_TYPE)
+    try:
+        _app().send_task(
+            task_name,
+            kwargs=dict(story),
+            queue=queue,
+            exchange=EXCHANGE,
+            routing_key=queue.routing_key,
+        )
+    except _BROKER_ERRORS as error:
+        raise BrokerUnavailable(str(error)) from error
+
+
+def declare_topology(connection: Connection) -> None:
+    """Declare the exchange and every queue, also those that this process does not use."""
+    channel = connection.default_channel
+    queue_type = settings.RABBITMQ_QUEUE_TYPE
+    for queue in (*work_queues(queue_type), failed_queue(queue_type)):
+        queue(channel).declare()
+
+
+def open_connection() -> Connection:
+    """Return a connection to the broker, established; raise BrokerUnavailable in a second."""
+    connection = _app().connection_for_write()
+    try:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=1)
+    except _BROKER_ERRORS as error:
+        connection.release()
+        raise BrokerUnavailable(str(error)) from error
+    return connection
+
+
+class QueueDepths:
+    """How many messages wait in a queue, over one kept connection.
+
+    Opening declares the topology, so a queue that an operator deleted comes back.
+    """
+
+    def __init__(self) -> None:
+        self._connection: Connection | None = None
+
+    def of(self, queue: str) -> int:
+        """Return the number of ready messages; raise BrokerUnavailable."""
+        try:
+            channel = self._connected().default_channel
+            return int(channel.queue_declare(queue, passive=True).message_count)
+        except _BROKER_ERRORS as error:
+            self.close()
+            raise BrokerUnavailable(str(error)) from error
+
+    def close(self) -> None:
+        if self._connection is not None:
+            try:
+                self._connection.release()
+            except _BROKER_ERRORS:
+                log.debug("broker_connection_was_gone")
+            self._connection = None
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            connection = open_connection()
+            declare_topology(connection)
+            self._connection = connection
+        return self._connection
+
+
+def _app() -> Celery:
+    return current_app._get_current_object()  # noqa: SLF001  # celery's way to the app itself

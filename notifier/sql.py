@@ -1,0 +1,85 @@
+"""The few spellings in which PostgreSQL and SQLite differ, so that each statement is written once.
+
+Sets of rows travel as one JSON parameter: one statement whatever their number.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+CHANNEL_OF_WAKEUPS = "notifications_due"
+
+
+def is_postgresql() -> bool:
+    return connection.vendor == "postgresql"
+
+
+def now_sql(*, plus: str = "0") -> str:
+    """SQL for the database's clock, `plus` being SQL for a number of seconds."""
+    if is_postgresql():
+        return f"(clock_timestamp() + make_interval(secs => {plus}))"
+    return f"STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', ({plus}) || ' seconds')"
+
+
+def skip_locked_sql() -> str:
+    """Rows that another process is changing are its; SQLite has one writer at a time anyway."""
+    return "FOR UPDATE SKIP LOCKED" if is_postgresql() else ""
+
+
+def json_rows_sql(columns: Mapping[str, str]) -> str:
+    """SQL of a row source over one JSON parameter; `columns` are names and PostgreSQL types.
+
+    Use as `FROM {json_rows_sql(...)} AS r`; pass `encode_rows(rows)` as the parameter.
+    """
+    if is_postgresql():
+        fields = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
+        return f"(SELECT * FROM jsonb_to_recordset(%s::jsonb) AS x({fields}))"
+    fields = ", ".join(f"json_extract(value, '$.{name}') AS \"{name}\"" for name in columns)
+    return f"(SELECT {fields} FROM json_each(%s))"
+
+
+def encode_rows(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as the JSON parameter of `json_rows_sql`."""
+    return json.dumps(rows, default=_encode_value, separators=(",", ":"), ensure_ascii=False)
+
+
+def ids_sql(kind: str = "uuid") -> str:
+    """SQL of a set of ids over one JSON parameter, for `id IN (...)`; pass `encode_ids(ids)`."""
+    if is_postgresql():
+        return f"SELECT value::{kind} FROM jsonb_array_elements_text(%s::jsonb)"
+    return "SELECT value FROM json_each(%s)"
+
+
+def among_sql(column: str, subquery: str) -> str:
+    """SQL for `column IN (subquery)` that runs the subquery once, as its LIMIT and locks need."""
+    return f"{column} = ANY(ARRAY({subquery}))" if is_postgresql() else f"{column} IN ({subquery})"
+
+
+def encode_ids(ids: Sequence[UUID] | Sequence[int]) -> str:
+    """Return ids as the JSON parameter of `ids_sql`."""
+    return json.dumps(list(ids), default=_encode_value)
+
+
+def run(sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """Execute a statement and return its rows (none when it returns none)."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchall() if cursor.description else []
+
+
+def as_uuid(value: Any) -> UUID:
+    """Ids come back as UUID from PostgreSQL and as hex text from SQLite."""
+    return value if isinstance(value, UUID) else UUID(value)
+
+
+def _encode_value(value: Any) -> Any:
+    if isinstance(value, UUID):
+        return str(value) if is_postgresql() else value.hex
+    if isinstance(value, datetime):
+        adapted = connection.ops.adapt_datetimefield_value(value)
+        return str(adapted)
+    raise TypeError(f"cannot be sent as JSON: {type(value).__name__}")
