@@ -6,15 +6,24 @@ understand goes to `failed.queue`.
 """
 
 import os
+import sys
 from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import setup_logging, worker_process_shutdown
+from celery.signals import celeryd_after_setup, setup_logging, worker_process_shutdown
 from django.conf import settings
 
 from notifier.consumer import SafeConsumer, TopologyStep
-from notifier.topology import EXCHANGE, PURGE, QUEUE_OF_TASK, STATUS_QUEUE, work_queues
+from notifier.topology import (
+    EMAIL_QUEUE,
+    EXCHANGE,
+    PURGE,
+    PUSH_QUEUE,
+    QUEUE_OF_TASK,
+    STATUS_QUEUE,
+    work_queues,
+)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -106,6 +115,22 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def _keep_our_logging(**_: Any) -> None:
     """Django has set up logging already; Celery must not do it again."""
+
+
+@celeryd_after_setup.connect
+def _check_providers(instance: Any, **_: Any) -> None:
+    """Stop a worker at its start, in one line, when it could not send what it consumes."""
+    from apps.delivery.providers.contract import InvalidProviderUrl
+    from apps.delivery.services.outlets import check_outlets
+
+    consumed = instance.app.amqp.queues.consume_from
+    try:
+        if EMAIL_QUEUE in consumed:
+            check_outlets("email")
+        if PUSH_QUEUE in consumed:
+            check_outlets("push")
+    except InvalidProviderUrl as error:
+        sys.exit(f"notifier: {error}")
 
 
 @worker_process_shutdown.connect

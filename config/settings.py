@@ -9,6 +9,7 @@ from typing import Any
 from apps.delivery.providers.urls import InvalidProviderUrl, parse_provider_urls
 from notifier.configuration import DEVELOPMENT, InvalidSetting, read_configuration
 from notifier.logging import logging_settings
+from notifier.topology import QueueType
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("NOTIFIER_VAR_DIR") or BASE_DIR / "var")
@@ -97,7 +98,7 @@ else:
 # --- broker and cache ----------------------------------------------------------------------
 BROKER_URL: str = CONFIGURATION["BROKER_URL"]
 IS_EMBEDDED = BROKER_URL.startswith("memory:")
-RABBITMQ_QUEUE_TYPE: str = CONFIGURATION["RABBITMQ_QUEUE_TYPE"]
+RABBITMQ_QUEUE_TYPE: QueueType = CONFIGURATION["RABBITMQ_QUEUE_TYPE"]
 CACHE_URL: str = CONFIGURATION["CACHE_URL"]
 CACHES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
@@ -163,8 +164,9 @@ SEND_LEASE_SECONDS: float = CONFIGURATION["SEND_LEASE_SECONDS"]
 
 # --- pages ---------------------------------------------------------------------------------
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-WHITENOISE_USE_FINDERS = NOTIFIER_ENV == DEVELOPMENT  # pages work before collectstatic has run
+# In development pages work before collectstatic has run; the image runs it.
+WHITENOISE_USE_FINDERS = NOTIFIER_ENV == DEVELOPMENT
+STATIC_ROOT = None if WHITENOISE_USE_FINDERS else BASE_DIR / "staticfiles"
 UNFOLD = {"SITE_TITLE": "Notifier", "SITE_HEADER": "Notifier", "SITE_SYMBOL": "notifications"}
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -4,7 +4,7 @@ The kernel knows principals and scopes; how a token or key becomes a principal i
 the app that stores them (`set_authenticators`, called from its AppConfig).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 from uuid import UUID
@@ -53,11 +53,7 @@ class CarriesHeaders(Protocol):
     """As much of a request as authentication looks at."""
 
     @property
-    def headers(self) -> "Headers": ...
-
-
-class Headers(Protocol):
-    def get(self, key: str, default: None = None, /) -> str | None: ...
+    def headers(self) -> Mapping[str, str]: ...
 
 
 _authenticators: dict[str, Callable[[str], Principal]] = {}

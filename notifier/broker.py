@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 from amqp.exceptions import AMQPError, MessageNacked
-from celery import Celery, current_app
+from celery import current_app
 from django.conf import settings
 from django.utils import timezone
 from kombu import Connection
@@ -46,7 +46,7 @@ def publish(task: str, message: Mapping[str, Any]) -> None:
     """Publish one task message; raise BrokerUnavailable unless it is confirmed."""
     queue = QUEUE_OF_TASK[task]
     try:
-        _app().send_task(
+        current_app.send_task(
             task, kwargs=dict(message), queue=queue, exchange=EXCHANGE, routing_key=queue
         )
     except _BROKER_ERRORS as error:
@@ -58,10 +58,10 @@ def publish_story(task_name: str, story: Mapping[str, Any]) -> None:
     """Send a given-up notification's story to `failed.queue`, confirmed or BrokerUnavailable."""
     queue = failed_queue(settings.RABBITMQ_QUEUE_TYPE)
     try:
-        _app().send_task(
+        current_app.send_task(
             task_name,
             kwargs=dict(story),
-            queue=queue,
+            queue=queue,  # type: ignore[arg-type]  # a Queue is right: it is not among task_queues
             exchange=EXCHANGE,
             routing_key=queue.routing_key,
         )
@@ -79,7 +79,7 @@ def declare_topology(connection: Connection) -> None:
 
 def open_connection() -> Connection:
     """Return a connection to the broker, established; raise BrokerUnavailable in a second."""
-    connection = _app().connection_for_write()
+    connection = current_app.connection_for_write()
     try:
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=1)
     except _BROKER_ERRORS as error:
@@ -100,7 +100,7 @@ class QueueDepths:
     def of(self, queue: str) -> int:
         """Return the number of ready messages; raise BrokerUnavailable."""
         try:
-            channel = self._connected().default_channel
+            channel: Any = self._connected().default_channel
             return int(channel.queue_declare(queue, passive=True).message_count)
         except _BROKER_ERRORS as error:
             self.close()
@@ -120,7 +120,3 @@ class QueueDepths:
             declare_topology(connection)
             self._connection = connection
         return self._connection
-
-
-def _app() -> Celery:
-    return current_app._get_current_object()  # noqa: SLF001  # celery's way to the app itself

@@ -1,6 +1,6 @@
 """The Redis cache as the promise needs it: Redis away costs speed, never an answer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import structlog
@@ -28,7 +28,7 @@ class ForgivingRedisCache(RedisCache):
         )
 
     def set_many(
-        self, data: Mapping[Any, Any], timeout: Any = 300, version: int | None = None
+        self, data: dict[Any, Any], timeout: Any = 300, version: int | None = None
     ) -> list[Any]:
         return self._forgive(
             lambda: super(ForgivingRedisCache, self).set_many(data, timeout, version), list(data)

@@ -1,1 +1,90 @@
-"""Fixtures that every kind of test may use."""
+"""Fixtures that every kind of test may use: the private servers of the run."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from celery import current_app
+from django.core.cache import cache
+
+from deploy.local.errors import CannotRun
+from deploy.local.packages import POSTGRES as POSTGRES_PACKAGE
+from deploy.local.packages import RABBITMQ as RABBITMQ_PACKAGE
+from deploy.local.packages import REDIS as REDIS_PACKAGE
+from deploy.local.packages import install_missing
+from deploy.local.servers import Postgres, RabbitMQ, Redis
+from notifier.broker import declare_topology
+from tests import session
+
+SERVERLESS = Path(__file__).parent / "unit"
+_left_out = pytest.StashKey[str]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs servers where none can be had, saying so; in CI that is a failure."""
+    on_servers = [item for item in items if SERVERLESS not in item.path.parents]
+    if not on_servers:
+        return
+    try:
+        install_missing([POSTGRES_PACKAGE, RABBITMQ_PACKAGE, REDIS_PACKAGE])
+    except CannotRun as error:
+        if os.environ.get("CI"):
+            pytest.exit(f"the servers cannot be had: {error}", returncode=1)
+        suites = sorted({item.path.relative_to(SERVERLESS.parent).parts[0] for item in on_servers})
+        config.stash[_left_out] = f"LEFT OUT: {', '.join(suites)} ({error})"
+        config.hook.pytest_deselected(items=on_servers)
+        items[:] = [item for item in items if item not in set(on_servers)]
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    if message := config.stash.get(_left_out, ""):
+        terminalreporter.write_line(message, yellow=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    session.POSTGRES.start()
+    yield session.POSTGRES
+    session.POSTGRES.kill()
+    session.POSTGRES.remove()
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Redis]:
+    session.REDIS.start()
+    yield session.REDIS
+    session.REDIS.kill()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitMQ]:
+    session.RABBITMQ.start()
+    yield session.RABBITMQ
+    session.RABBITMQ.kill()  # its orderly stop takes six seconds
+    session.RABBITMQ.stop()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(postgres: Postgres, redis: Redis) -> None:
+    """Have the database and the cache running before pytest-django makes its test database."""
+
+
+@pytest.fixture(autouse=True)
+def _fresh_cache(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if "redis" in request.fixturenames or "django_db_setup" in request.fixturenames:
+        cache.clear()
+
+
+@pytest.fixture
+def broker(rabbitmq: RabbitMQ) -> Iterator[RabbitMQ]:
+    """The broker with its queues declared and empty."""
+    with current_app.connection_for_write() as connection:
+        declare_topology(connection)
+        for queue in ("email.queue", "push.queue", "notification_status", "failed.queue"):
+            connection.default_channel.queue_purge(queue)
+    yield rabbitmq
+    current_app.pool.force_close_all()

@@ -52,6 +52,7 @@ class ApiView(APIView):
     authentication_classes: Sequence[type[BaseAuthentication]] = [CredentialAuthentication]
     permission_classes: Sequence[Any] = [IsAuthenticated, HasScope]
     content_negotiation_class = AlwaysJson
+    metadata_class = None  # OPTIONS would answer outside of the envelope, and fail in a LeanView
     parser_classes: Sequence[Any] = [JSONParser]  # for the schema; `read_body` parses
     scopes: ClassVar[dict[str, Scope]] = {}
 

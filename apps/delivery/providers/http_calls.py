@@ -84,11 +84,19 @@ def read_retry_after(response: requests.Response) -> float | None:
     text = response.headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit() and len(text) < 10:
         return float(text)
-    until = parsedate_tz(text)
+    until = _read_http_date(text)
     if until is None:
         return None
-    now = parsedate_tz(response.headers.get("Date", ""))
-    return max(0.0, mktime_tz(until) - (mktime_tz(now) if now else time.time()))
+    now = _read_http_date(response.headers.get("Date", ""))
+    return max(0.0, until - (time.time() if now is None else now))
+
+
+def _read_http_date(text: str) -> float | None:
+    try:
+        parsed = parsedate_tz(text)
+        return None if parsed is None else float(mktime_tz(parsed))
+    except (ValueError, OverflowError):  # a year that no calendar has
+        return None
 
 
 def _find_connect_failure(error: requests.RequestException) -> Exception | None:

@@ -39,7 +39,8 @@ def accept_notification(*, order: NotificationOrder, principal: Principal) -> Ac
     if order.request_id in earlier:
         return _replay(earlier[order.request_id], order, principal)
     preparation = Preparation(principal=principal)
-    preparation.load_users({order.user_id} if order.user_id else set())
+    users = {order.user_id} if order.user_id else set()
+    preparation.load_users(users, channel=order.notification_type)
     row = prepare_row(order, preparation)
     stored = insert_accepted([row])
     if row["id"] in stored:

@@ -43,7 +43,8 @@ def accept_bulk(*, order: BulkOrder, principal: Principal) -> BulkResult:
     if not is_first and batch.answer:
         return BulkResult(answer=batch.answer, replayed=True)
     preparation = Preparation(principal=principal, batch_id=batch.pk)
-    preparation.load_users({each.user_id for each in order.recipients if each.user_id})
+    users = {each.user_id for each in order.recipients if each.user_id}
+    preparation.load_users(users, channel=order.notification_type)
     orders = [order_of_recipient(order, each) for each in order.recipients]
     rows, rejections = _prepare_rows(orders, preparation)
     answer = _store_rows(batch, orders, rows, rejections, principal)

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from apps.notifications.models import Status
@@ -29,13 +28,21 @@ class Preparation:
     principal: Principal
     batch_id: UUID | None = None
     users: dict[UUID, User] = field(default_factory=dict)
+    with_devices: set[UUID] = field(default_factory=set)
     versions: dict[tuple[str, str | None], TemplateVersion] = field(default_factory=dict)
 
-    def load_users(self, ids: set[UUID]) -> None:
-        """Look up the users of all orders in one query; unknown and foreign ones stay unknown."""
+    def load_users(self, ids: set[UUID], *, channel: str) -> None:
+        """Look up the users of all orders at once; unknown and foreign ones stay unknown."""
+        if not ids:
+            return
         rows = User.objects.in_organization(self.principal.organization_id).filter(pk__in=ids)
-        devices = Device.objects.filter(user=OuterRef("pk"))
-        self.users = {user.pk: user for user in rows.annotate(has_device=Exists(devices))}
+        self.users = {user.pk: user for user in rows}
+        if channel == "push":
+            self._load_device_owners()
+
+    def _load_device_owners(self) -> None:
+        owners = Device.objects.filter(user__in=self.users).values_list("user_id", flat=True)
+        self.with_devices = set(owners)
 
     def user(self, user_id: UUID) -> User:
         if user_id not in self.users:
@@ -63,7 +70,7 @@ def prepare_row(order: NotificationOrder, preparation: Preparation) -> Row:
     row = _describe_order(order, preparation)
     row |= _describe_recipient(order, user)
     row |= _describe_content(order, user, preparation)
-    row["reason"] = _reason_to_skip(order, user)
+    row["reason"] = _reason_to_skip(order, user, preparation)
     row["status"] = Status.SKIPPED if row["reason"] else Status.PENDING
     return row
 
@@ -154,13 +161,13 @@ def _describe_own_content(order: NotificationOrder, content: dict[str, Any]) -> 
     }
 
 
-def _reason_to_skip(order: NotificationOrder, user: User | None) -> str:
+def _reason_to_skip(order: NotificationOrder, user: User | None, preparation: Preparation) -> str:
     if user is None:
         return ""
     if not user.is_active:
         return "user_inactive"
     if not user.wants(order.notification_type):
         return "preference_off"
-    if order.notification_type == "push" and not user.has_device:
+    if order.notification_type == "push" and user.pk not in preparation.with_devices:
         return "no_device"
     return ""

@@ -27,12 +27,13 @@ def summarise_providers(*, organization_id: UUID, since: datetime) -> list[dict[
     """Return counts, delivery rate and accept-to-sent percentiles per channel and provider."""
     rows = _accepted_since(organization_id, since)
     groups = rows.values("channel", "provider").annotate(**COUNTS).order_by("channel", "provider")
-    return [_with_durations(group, rows) for group in groups]
+    return [_with_durations(dict(group), rows) for group in groups]
 
 
 def count_per_hour(*, organization_id: UUID, since: datetime) -> list[dict[str, Any]]:
     rows = _accepted_since(organization_id, since).annotate(hour=TruncHour("created_at"))
-    return list(rows.values("hour", "channel").annotate(**COUNTS).order_by("hour", "channel"))
+    groups = rows.values("hour", "channel").annotate(**COUNTS).order_by("hour", "channel")
+    return [dict(group) for group in groups]
 
 
 def count_template_usage(*, organization_id: UUID, code: str) -> list[dict[str, Any]]:
@@ -41,7 +42,8 @@ def count_template_usage(*, organization_id: UUID, code: str) -> list[dict[str, 
     groups = rows.filter(template_version__isnull=False).values(
         "template_version__number", "template_version__language"
     )
-    return list(groups.annotate(**COUNTS).order_by("template_version__number"))
+    counted = groups.annotate(**COUNTS).order_by("template_version__number")
+    return [dict(group) for group in counted]
 
 
 def find_batch(*, organization_id: UUID, batch_id: UUID) -> tuple[Batch, dict[str, int], int]:

@@ -1,0 +1,67 @@
+# Notifier: `make` shows what there is. Only python3 (3.11 or newer) and make are needed.
+SHELL := /bin/sh
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+.DEFAULT_GOAL := help
+.PHONY: help up install test check unit integration e2e servers servers-down stack locks schema clean
+
+help: ## show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: install ## everything in one process with demo data: http://127.0.0.1:8000 (PORT=… for another port)
+	@$(BIN)/python manage.py up --port $(PORT) $(UP_FLAGS)
+
+install: $(VENV)/.runtime ## the environment alone, in .venv
+
+$(VENV)/.runtime: requirements/base.txt
+	@$(PYTHON) deploy/local/environment_setup.py $(VENV) requirements/base.txt
+	@touch $@
+
+$(VENV)/.development: requirements/dev.txt requirements/base.txt
+	@$(PYTHON) deploy/local/environment_setup.py $(VENV) requirements/dev.txt
+	@touch $@ $(VENV)/.runtime
+
+test: $(VENV)/.development ## all tests on private PostgreSQL, RabbitMQ and Redis, then lint, types and contracts
+	@$(BIN)/python -m deploy.local.packages
+	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	@$(MAKE) --no-print-directory check
+
+check: $(VENV)/.development ## lint, format, types, import contracts, migrations, API schema
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+unit: $(VENV)/.development ## the tests that need no server
+	@$(BIN)/python -m pytest tests/unit $(PYTEST_FLAGS)
+
+integration: $(VENV)/.development ## the tests on real servers, in our process
+	@$(BIN)/python -m pytest tests/integration $(PYTEST_FLAGS)
+
+e2e: $(VENV)/.development ## the tests of whole processes, from POST to provider
+	@$(BIN)/python -m pytest tests/e2e $(PYTEST_FLAGS)
+
+servers: install ## private PostgreSQL, RabbitMQ and Redis under var/servers; writes var/servers.env
+	@$(BIN)/python -m deploy.local.servers up
+
+servers-down: ## stop them
+	@$(BIN)/python -m deploy.local.servers down
+
+stack: servers ## every role as its own process on those servers (PORT=… for the web)
+	@PORT=$(PORT) $(BIN)/python -m deploy.local.stack
+
+locks: $(VENV)/.development ## compile requirements/*.in to hashed locks
+	@for name in base dev; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-header requirements/$$name.in -o requirements/$$name.txt; \
+	done
+
+schema: install ## write the OpenAPI schema to docs/openapi.yaml
+	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+
+clean: ## remove the environment and everything that was made at run time
+	rm -rf $(VENV) var staticfiles

@@ -1,0 +1,37 @@
+"""What can be done with templates: keep them, version them, publish, find and render them."""
+
+from apps.templates.services.catalogue import (
+    create_template,
+    delete_template,
+    list_templates,
+    update_template,
+)
+from apps.templates.services.content import NewVersion, require_plain_variables
+from apps.templates.services.lookup import get_template
+from apps.templates.services.publishing import find_published, publish_version
+from apps.templates.services.render import (
+    preview_template,
+    render_version,
+    require_renderable,
+    require_variables,
+)
+from apps.templates.services.versions import add_version, get_version, list_versions
+
+__all__ = [
+    "NewVersion",
+    "add_version",
+    "create_template",
+    "delete_template",
+    "find_published",
+    "get_template",
+    "get_version",
+    "list_templates",
+    "list_versions",
+    "preview_template",
+    "publish_version",
+    "render_version",
+    "require_plain_variables",
+    "require_renderable",
+    "require_variables",
+    "update_template",
+]

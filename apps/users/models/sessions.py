@@ -1,0 +1,51 @@
+"""Sessions: each is one family of refresh tokens, from sign-in to sign-out."""
+
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+from django.db import models
+
+from apps.users.models.accounts import User
+from notifier.identifiers import new_id
+
+
+class SessionQuerySet(models.QuerySet["Session"]):
+    def open_at(self, now: datetime) -> Self:
+        return self.filter(revoked_at__isnull=True, expires_at__gt=now)
+
+    def expired(self, now: datetime) -> Self:
+        """Those that nothing can be done with any more: `purge` deletes them."""
+        return self.filter(expires_at__lte=now)
+
+    def rotate(self, *, old_jti: UUID, new_jti: UUID, now: datetime, expires_at: datetime) -> bool:
+        """Take the turn that `old_jti` stands for; False if it was taken or revoked before.
+
+        One conditional UPDATE over the row's own columns: of concurrent callers one wins. (A join
+        would become a subquery, which PostgreSQL does not check again after waiting for the row.)
+        """
+        turn = self.open_at(now).filter(current_jti=old_jti)
+        return turn.update(current_jti=new_jti, expires_at=expires_at) == 1
+
+    def revoke(self, now: datetime) -> int:
+        """Close what is open; the access tokens of these sessions are refused from here on."""
+        return self.filter(revoked_at__isnull=True).update(revoked_at=now)
+
+
+class Session(models.Model):
+    """A sign-in. `current_jti` names the one refresh token that has not been used yet."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
+    current_jti = models.UUIDField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(db_index=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    objects = SessionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -1,0 +1,250 @@
+"""Accounts: making, finding, changing and erasing users, and who may do that to whom."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.hashers import make_password
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from apps.users.models import Role, Session, User, email_key, ensure_default_organization
+from apps.users.services.credentials import check_password_quality
+from apps.users.services.devices import register_device
+from apps.users.services.field_checks import check_values
+from notifier.addresses import normalise_email
+from notifier.authentication import Principal
+from notifier.errors import Conflict, InvalidRequest, NotFound, PermissionDenied
+
+log = structlog.get_logger(__name__)
+ERASED_NAME = "Erased user"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAccount:
+    """A user to be. Without a password it cannot sign in; `push_token` is its first device."""
+
+    email: str
+    name: str
+    password: str | None = None
+    role: str = Role.MEMBER
+    language: str = "en"
+    timezone: str = "UTC"
+    email_enabled: bool = True
+    push_enabled: bool = True
+    push_token: str | None = None
+    platform: str = "android"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordChange:
+    current: str
+    new: str
+
+
+def register_account(*, account: NewAccount) -> User:
+    """Store a stranger as a member of the default organization.
+
+    Raises PermissionDenied where registration is closed, InvalidRequest, Conflict.
+    """
+    if not settings.REGISTRATION_OPEN:
+        raise PermissionDenied("registration is closed")
+    return store_account(organization_id=ensure_default_organization().pk, account=account)
+
+
+def create_account(*, caller: Principal, account: NewAccount) -> User:
+    """Store a user of the caller's organization; only admins may give roles.
+
+    Raises PermissionDenied, InvalidRequest, Conflict.
+    """
+    caller.require("users")
+    if account.role != Role.MEMBER:
+        caller.require("admin")
+    return store_account(organization_id=caller.organization_id, account=account)
+
+
+def store_account(*, organization_id: UUID, account: NewAccount) -> User:
+    """Store a user and its first device, both or neither.
+
+    Raises InvalidRequest for values that cannot be and Conflict for an address that is taken.
+    """
+    user = _build_user(organization_id, account)
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+            _register_first_device(user, account)
+    except IntegrityError as error:
+        raise Conflict("a user with this e-mail address exists") from error
+    return user
+
+
+def get_user(*, organization_id: UUID, user_id: UUID) -> User:
+    """Return a user of the organization; raise NotFound for others, erased ones included."""
+    user = User.objects.in_organization(organization_id).living().filter(pk=user_id).first()
+    if user is None:
+        raise NotFound("no such user")
+    return user
+
+
+def find_user(*, caller: Principal, user_id: UUID) -> User:
+    """Return a user that the caller may see: itself, or with the scope `users` anybody.
+
+    Others are NotFound, as those that do not exist (spec 3.3).
+    """
+    if not _may_see(caller, user_id):
+        raise NotFound("no such user")
+    return get_user(organization_id=caller.organization_id, user_id=user_id)
+
+
+def find_user_by_email(*, caller: Principal, email: str) -> User:
+    """As `find_user`; raises InvalidRequest for what is no address."""
+    users = User.objects.in_organization(caller.organization_id).living()
+    user = users.with_email(email).first()
+    if user is None or not _may_see(caller, user.pk):
+        raise NotFound("no such user")
+    return user
+
+
+def update_account(
+    *,
+    caller: Principal,
+    user_id: UUID,
+    changes: Mapping[str, Any],
+    password: PasswordChange | None = None,
+    now: datetime,
+) -> User:
+    """Change the named columns of a user and return it as it is then.
+
+    A new password or deactivation signs the user out everywhere, in the same transaction.
+    Raises NotFound, PermissionDenied, InvalidRequest, Conflict.
+    """
+    user = find_user(caller=caller, user_id=user_id)
+    _authorize_changes(caller, user, changes)
+    values = _prepare_changes(changes)
+    if password is not None:
+        values["password"] = _hash_new_password(caller, user, password)
+    _write_changes(user, values, now)
+    return get_user(organization_id=user.organization_id, user_id=user.pk)
+
+
+def erase_user(*, caller: Principal, user_id: UUID, now: datetime) -> None:
+    """Erase a user's personal data, devices and sessions; the row stays for the ledger.
+
+    Raises NotFound (also for one who is erased already) and PermissionDenied.
+    """
+    user = find_user(caller=caller, user_id=user_id)
+    _protect_admins(caller, user)
+    with transaction.atomic():
+        # The update comes first: it locks the row, so whatever adds a device or a session at the
+        # same time either is seen below or finds the user erased.
+        if not User.objects.living().filter(pk=user.pk).update(**_erased_values(user, now)):
+            raise NotFound("no such user")
+        user.devices.all().delete()
+        Session.objects.filter(user=user).revoke(now)
+        LogEntry.objects.filter(  # the admin's history names what it changed
+            content_type__app_label="users", content_type__model="user", object_id=str(user.pk)
+        ).update(object_repr=ERASED_NAME)
+    log.info("user_erased", user_id=str(user.pk))
+
+
+def _build_user(organization_id: UUID, account: NewAccount) -> User:
+    values = {
+        "name": account.name.strip(),
+        "role": account.role,
+        "language": account.language,
+        "timezone": account.timezone,
+        "email_enabled": account.email_enabled,
+        "push_enabled": account.push_enabled,
+    }
+    check_values(User, values)
+    if account.password is not None:
+        likeness = User(email=account.email, name=account.name)
+        check_password_quality(account.password, user=likeness)
+    return User.objects.build_user(
+        email=account.email, password=account.password, organization_id=organization_id, **values
+    )
+
+
+def _register_first_device(user: User, account: NewAccount) -> None:
+    if account.push_token is not None:
+        register_device(
+            organization_id=user.organization_id,
+            user_id=user.pk,
+            token=account.push_token,
+            platform=account.platform,
+            now=timezone.now(),
+        )
+
+
+def _may_see(caller: Principal, user_id: UUID) -> bool:
+    return caller.is_user(user_id) or caller.can("users")
+
+
+def _authorize_changes(caller: Principal, user: User, changes: Mapping[str, Any]) -> None:
+    _protect_admins(caller, user)
+    if "is_active" in changes:
+        caller.require("users")
+    if "role" in changes:
+        caller.require("admin")
+
+
+def _protect_admins(caller: Principal, user: User) -> None:
+    """The scope `users` is for looking after members: an admin is out of its reach."""
+    if user.role == Role.ADMIN and not caller.is_user(user.pk):
+        caller.require("admin")
+
+
+def _prepare_changes(changes: Mapping[str, Any]) -> dict[str, Any]:
+    values = dict(changes)
+    if "name" in values:
+        values["name"] = values["name"].strip()
+    check_values(User, values)
+    if "email" in values:
+        values["email"] = normalise_email(values["email"])
+        values["email_key"] = email_key(values["email"])
+    return values
+
+
+def _hash_new_password(caller: Principal, user: User, change: PasswordChange) -> str:
+    if not caller.is_user(user.pk):
+        raise PermissionDenied("only the person itself may change its password")
+    if not user.check_password(change.current):
+        raise InvalidRequest.of_field("current_password", "is not the current password")
+    check_password_quality(change.new, user=user)
+    return make_password(change.new)
+
+
+def _write_changes(user: User, values: Mapping[str, Any], now: datetime) -> None:
+    """Columns that were not named keep what others write at the same time."""
+    try:
+        with transaction.atomic():
+            living = User.objects.living().filter(pk=user.pk)
+            if not living.update(**values, updated_at=now):
+                raise NotFound("no such user")
+            if "password" in values or values.get("is_active") is False:
+                Session.objects.filter(user=user).revoke(now)
+    except IntegrityError as error:
+        raise Conflict("a user with this e-mail address exists") from error
+
+
+def _erased_values(user: User, now: datetime) -> dict[str, Any]:
+    address = f"erased-{user.pk}@erased.invalid"
+    return {
+        "email": address,
+        "email_key": address,
+        "name": ERASED_NAME,
+        "password": make_password(None),
+        "role": Role.MEMBER,
+        "language": "en",
+        "timezone": "UTC",
+        "is_active": False,
+        "is_staff": False,
+        "is_superuser": False,
+        "erased_at": now,
+        "updated_at": now,
+    }

@@ -1,0 +1,1 @@
+"""Commands of the kernel, and what all commands share."""
