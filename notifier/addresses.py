@@ -1,9 +1,12 @@
 """What counts as one e-mail address, for users and for single recipients."""
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from notifier.errors import InvalidRequest
 
+# .test, .local and the like lead nowhere on the internet, but somewhere in an intranet; emptying
+# the list is the library's own way of allowing them.
+SPECIAL_USE_DOMAIN_NAMES.clear()
 MAX_ADDRESS = 254  # RFC 5321, 4.5.3.1.3
 
 
@@ -18,8 +21,3 @@ def normalise_email(text: str, *, field: str = "email") -> str:
     except EmailNotValidError as error:
         raise InvalidRequest.of_field(field, "not one e-mail address") from error
     return valid.normalized
-
-
-def fold_email(address: str) -> str:
-    """Return the form under which addresses are the same person's (lower case throughout)."""
-    return address.casefold()

@@ -11,6 +11,10 @@ _SHARED: list[structlog.typing.Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
 ]
+# Without local variables: they hold addresses, tokens and passwords.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
 
 
 def logging_settings(*, log_format: str, level: str) -> dict[str, Any]:
@@ -39,8 +43,11 @@ def logging_settings(*, log_format: str, level: str) -> dict[str, Any]:
 def _renderers(log_format: str) -> list[structlog.typing.Processor]:
     drop: structlog.typing.Processor = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if log_format == "json":
-        return [drop, structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
-    return [drop, structlog.dev.ConsoleRenderer(colors=False)]
+        return [drop, _TRACEBACKS, structlog.processors.JSONRenderer()]
+    console = structlog.dev.ConsoleRenderer(
+        colors=False, exception_formatter=structlog.dev.plain_traceback
+    )
+    return [drop, console]
 
 
 def _configure_structlog() -> None:

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, OutputWrapper
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DatabaseError, InterfaceError
 from rich.console import Console
@@ -60,11 +60,13 @@ def printable(value: object) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
 
 
-def write_table(out: IO[str], headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def write_table(
+    out: OutputWrapper, headers: Sequence[str], rows: Iterable[Sequence[object]]
+) -> None:
     """Write rows below their headers; the first column is never broken."""
-    console = Console(
-        file=out, width=None if out.isatty() else PIPE_WIDTH, markup=False, highlight=False
-    )
+    width = None if out.isatty() else PIPE_WIDTH
+    file = cast("IO[str]", out)  # it is one, which Django's stubs do not know
+    console = Console(file=file, width=width, markup=False, emoji=False, highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for number, header in enumerate(headers):
         table.add_column(header, no_wrap=number == 0, overflow="fold")

@@ -100,7 +100,7 @@ class Installation:
 
     def answers(self, path: str) -> bool:
         try:
-            return requests.get(f"http://127.0.0.1:{self.port}{path}", timeout=1).ok
+            return requests.get(f"http://127.0.0.1:{self.port}{path}", timeout=1).status_code < 600
         except requests.RequestException:
             return False
 

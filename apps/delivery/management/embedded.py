@@ -6,14 +6,18 @@ was under way when the process last ended is taken up again.
 """
 
 import fcntl
+import logging
 import socket
 import threading
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 import structlog
 import waitress
 from celery import current_app
+from celery.platforms import SecurityWarning
 from django.core.servers.basehttp import get_internal_wsgi_application
 
 from apps.delivery.management.failed_queue import run_consumer
@@ -61,6 +65,7 @@ def recover_from_last_run() -> dict[str, int]:
 
 def run_everything(listener: socket.socket) -> int:
     """Serve, relay and work until SIGINT or SIGTERM; return the exit code."""
+    _silence_what_does_not_apply()
     stop = threading.Event()
     threads = [
         _start("web", lambda: _serve(listener)),
@@ -83,8 +88,16 @@ def run_everything(listener: socket.socket) -> int:
     return worker.exitcode or 0
 
 
-def _start(name: str, target: object) -> threading.Thread:
-    thread = threading.Thread(target=target, name=name, daemon=True)  # type: ignore[arg-type]  # a callable
+def _silence_what_does_not_apply() -> None:
+    """Drop remarks that are about workers on servers: a missing host name, running as root."""
+    logging.getLogger("kombu.connection").setLevel(logging.ERROR)
+    for chatty in ("celery", "kombu", "waitress"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+
+
+def _start(name: str, target: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=target, name=name, daemon=True)
     thread.start()
     return thread
 

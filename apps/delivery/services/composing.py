@@ -75,7 +75,7 @@ def _render(notification: Notification) -> RenderedEmail | RenderedPush:
     variables: dict[str, Any] = notification.variables
     if notification.template_version is not None:
         return render_version(version=notification.template_version, variables=variables)
-    content = compile_content(channel=notification.channel, content=notification.content)
+    content = compile_content(channel=notification.channel, content=notification.content or {})
     return content.render(variables)
 
 

@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 
 from apps.delivery.retry import RetryPolicy
-from apps.delivery.services.sending import send_notification
+from apps.delivery.services.sending import fail_of_a_bug, send_notification
 from apps.notifications.models import Notification
 from apps.notifications.models.transitions import (
     Outcome,
@@ -49,15 +49,22 @@ def deliver_notifications(*, ids: Sequence[UUID]) -> int:
     for notification in _load(fences):
         if time.monotonic() - begun_at > max(lease - CALL_SECONDS, lease / 2):
             break
-        bind_correlation_id(notification.correlation_id)
-        outcome = send_notification(notification, policy=_policy(), now=timezone.now())
-        recorder.add(outcome)
-        del fences[notification.pk]
+        recorder.add(_send_safely(notification, fences.pop(notification.pk)))
     recorder.flush()
     if fences:
         release_claims(fences)
     _announce(recorder)
     return len(recorder.recorded)
+
+
+def _send_safely(notification: Notification, fence: int) -> Outcome:
+    """Send one notification; a bug of ours ends in its own outcome, not in its neighbours'."""
+    bind_correlation_id(notification.correlation_id)
+    notification.fence = fence
+    try:
+        return send_notification(notification, policy=_policy(), now=timezone.now())
+    except Exception as error:  # noqa: BLE001  # recorded as the outcome, and logged
+        return fail_of_a_bug(notification, error)
 
 
 class OutcomeRecorder:

@@ -4,11 +4,12 @@ import threading
 from typing import Any, Literal
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 
 from apps.delivery.models import CapturedMessage
 from apps.delivery.providers import build_provider
 from apps.delivery.providers.capture import CapturingProvider
-from apps.delivery.providers.contract import Channel, EmailMessage, PushMessage
+from apps.delivery.providers.contract import Channel, EmailMessage, PushMessage, Transient
 
 Outlet = Any  # a Provider of either message; the channel decides which is handed to it
 Mode = Literal["live", "test"]
@@ -24,6 +25,12 @@ def outlets_for(*, channel: Channel, mode: str) -> list[Outlet]:
     return known[key]
 
 
+def check_outlets(channel: Channel) -> None:
+    """Build a channel's providers and let them go; raise InvalidProviderUrl if one cannot be."""
+    for outlet in _build(channel):
+        outlet.close()
+
+
 def close_outlets() -> None:
     """Close what this thread has kept open."""
     for outlets in _kept.__dict__.pop("outlets", {}).values():
@@ -33,15 +40,19 @@ def close_outlets() -> None:
 
 def keep_captured(message: EmailMessage | PushMessage, *, provider: str) -> None:
     """Store a captured message where the inbox page finds it."""
-    is_email = isinstance(message, EmailMessage)
-    CapturedMessage.objects.create(
-        notification_id=message.notification_id,
-        channel="email" if is_email else "push",
-        provider=provider,
-        recipient=message.recipient if is_email else message.token,
-        title=message.subject if is_email else message.title,
-        message=_as_dict(message),
-    )
+    if isinstance(message, EmailMessage):
+        shown = {"channel": "email", "recipient": message.recipient, "title": message.subject}
+    else:
+        shown = {"channel": "push", "recipient": message.token, "title": message.title}
+    try:
+        CapturedMessage.objects.create(
+            notification_id=message.notification_id,
+            provider=provider,
+            message=_as_dict(message),
+            **shown,
+        )
+    except (OperationalError, InterfaceError) as error:
+        raise Transient("the inbox could not be written", code="inbox_unavailable") from error
 
 
 def _build(channel: Channel) -> list[Outlet]:

@@ -6,11 +6,14 @@ from datetime import datetime
 from typing import Any
 
 import structlog
+from django.db import InterfaceError, OperationalError
 
 from apps.delivery.providers.contract import (
+    Misconfigured,
     Permanent,
     ProviderError,
     Transient,
+    Uncertain,
 )
 from apps.delivery.retry import RetryPolicy, Verdict, judge
 from apps.delivery.services.composing import Refusal, Target, compose
@@ -31,6 +34,17 @@ class Attempt:
     provider_message_id: str = ""
     error: ProviderError | None = None
     tried: list[dict[str, str]] = field(default_factory=list)
+
+
+def fail_of_a_bug(notification: Notification, error: Exception) -> Outcome:
+    """Return the outcome of a notification that one of our own bugs stopped, and say so loudly.
+
+    It ends as a dead letter with the error's name, and can be replayed once the bug is mended; its
+    neighbours in the chunk go on.
+    """
+    log.error("delivery_bug", notification_id=str(notification.pk), exc_info=error)
+    refusal = Refusal(status=Status.FAILED, reason="internal_error", error=type(error).__name__)
+    return _refused(notification, refusal)
 
 
 def send_notification(
@@ -73,31 +87,48 @@ def _describe_failure(provider: str, error: ProviderError) -> dict[str, str]:
 def _forget_gone_device(attempt: Attempt) -> None:
     gone = isinstance(attempt.error, Permanent) and attempt.error.recipient_gone
     if gone and attempt.target.device is not None:
-        remove_device(device_id=attempt.target.device.pk)
+        try:
+            remove_device(device_id=attempt.target.device.pk)
+        except (OperationalError, InterfaceError):
+            # The outcome counts for more; the next push to this device removes it.
+            log.warning("gone_device_was_kept", device_id=str(attempt.target.device.pk))
 
 
 def _sum_up(
     notification: Notification, attempts: Sequence[Attempt], *, policy: RetryPolicy
 ) -> Outcome:
-    reached = [attempt for attempt in attempts if attempt.error is None]
-    devices = [*notification.reached_devices, *(_device_id(each) for each in reached)]
-    if reached:
-        return _sent(
-            notification, reached[0], attempts, devices=[each for each in devices if each]
-        )
-    worst = min(attempts, key=_hopelessness)
+    repeatable = notification.delivery_guarantee == "at_least_once"
+    settled = [*notification.reached_devices, *_settled_devices(attempts, repeatable=repeatable)]
+    for attempt in attempts:
+        if attempt.error is None:
+            return _sent(notification, attempt, attempts, devices=settled)
+    telling = min(attempts, key=_hopelessness)
     verdict = judge(
-        worst.error,  # type: ignore[arg-type]  # none was reached, so each has an error
+        telling.error,  # type: ignore[arg-type]  # none was reached, so each has an error
         policy=policy,
         retries=notification.retries,
-        repeatable=notification.delivery_guarantee == "at_least_once",
+        repeatable=repeatable,
     )
-    return _failed(notification, worst, attempts, verdict=verdict)
+    return _failed(notification, telling, attempts, verdict=verdict, devices=settled)
+
+
+def _settled_devices(attempts: Sequence[Attempt], *, repeatable: bool) -> list[str]:
+    """Return the devices that a retry must leave alone.
+
+    Those that took the message, and those that may have when it must not be repeated.
+    """
+    return [
+        _device_id(attempt)
+        for attempt in attempts
+        if attempt.target.device is not None
+        and (attempt.error is None or (isinstance(attempt.error, Uncertain) and not repeatable))
+    ]
 
 
 def _hopelessness(attempt: Attempt) -> int:
-    """A retry is worth it as long as one device may still be reached: permanent errors last."""
-    return int(isinstance(attempt.error, Permanent))
+    """Order errors by how little a retry helps: it is worth it while one device may be reached."""
+    order = (Transient, Misconfigured, Uncertain, Permanent)
+    return next(rank for rank, kind in enumerate(order) if isinstance(attempt.error, kind))
 
 
 def _sent(
@@ -119,22 +150,27 @@ def _sent(
 
 
 def _failed(
-    notification: Notification, worst: Attempt, attempts: Sequence[Attempt], *, verdict: Verdict
+    notification: Notification,
+    telling: Attempt,
+    attempts: Sequence[Attempt],
+    *,
+    verdict: Verdict,
+    devices: Sequence[str],
 ) -> Outcome:
-    error = worst.error
+    error = telling.error
     return Outcome(
         id=notification.pk,
         fence=notification.fence,
         status=verdict.status,
         reason=verdict.reason,
-        provider=worst.provider,
+        provider=telling.provider,
         error_code=error.code if error else "",
         error=error.message if error else "",
         detail=_detail(attempts),
         retry_in=verdict.retry_in,
         counts_as_retry=verdict.counts_as_retry,
         in_doubt=verdict.in_doubt,
-        reached_devices=notification.reached_devices,
+        reached_devices=devices,
     )
 
 

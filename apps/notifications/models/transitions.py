@@ -131,7 +131,8 @@ def take_due(*, channel: str, limit: int) -> list[DueNotification]:
         f" ORDER BY priority DESC, due_at LIMIT %s {skip_locked_sql()}"
     )
     update = (
-        f"UPDATE {TABLE} AS n SET status = 'queued', reason = '', detail = '{{}}',"
+        f"UPDATE {TABLE} AS n SET status = 'queued', reason = '', error_code = '', error = '',"
+        " provider = '', detail = '{}',"
         f" lease_until = {now_sql(plus=str(REPUBLISH_AFTER_SECONDS))}"
         f" WHERE {among_sql('n.id', due)}"
     )

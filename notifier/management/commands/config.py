@@ -2,7 +2,6 @@
 
 import os
 import shlex
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from notifier.configuration import SETTINGS, Setting, masked
 from notifier.management.command_line import as_json, write_table
+
+HIDDEN = "***"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class ShownSetting:
 
 class Command(BaseCommand):
     help = "Print every setting of the environment; passwords and keys are masked."
-    requires_system_checks: Sequence[str] = []  # shows a broken set-up, too
+    requires_system_checks: list[str] = []  # shows a broken set-up, too
 
     def add_arguments(self, parser: CommandParser) -> None:
         shape = parser.add_mutually_exclusive_group()
@@ -52,7 +53,7 @@ def show_setting(setting: Setting, *, var: Path) -> ShownSetting:
     given = os.environ.get(setting.name, "")
     is_generated = setting.generated and not given
     text = given or setting.default.replace("{var}", str(var))
-    value = f"(in {var / setting.name.lower()})" if is_generated else masked(setting, text)
+    value = HIDDEN if is_generated else masked(setting, text)
     return ShownSetting(
         name=setting.name,
         value=value,
