@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from celery import current_app
@@ -80,11 +81,11 @@ def _fresh_cache(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture
-def broker(rabbitmq: RabbitMQ) -> Iterator[RabbitMQ]:
+def broker(rabbitmq: RabbitMQ) -> RabbitMQ:
     """The broker with its queues declared and empty."""
     with current_app.connection_for_write() as connection:
         declare_topology(connection)
+        channel: Any = connection.default_channel
         for queue in ("email.queue", "push.queue", "notification_status", "failed.queue"):
-            connection.default_channel.queue_purge(queue)
-    yield rabbitmq
-    current_app.pool.force_close_all()
+            channel.queue_purge(queue)
+    return rabbitmq

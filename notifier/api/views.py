@@ -6,6 +6,7 @@ from typing import Any, ClassVar, cast
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import JSONParser
 from rest_framework.permissions import BasePermission
@@ -37,7 +38,7 @@ class HasScope(BasePermission):
     """Callers need the scope that the view names for the method; no entry: any caller."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        scope = cast("ApiView", view).scopes.get(request.method or "")
+        scope = cast("ApiView", view).scope_for(request.method)
         if scope is not None:
             principal_of(request).require(scope)
         return True
@@ -56,6 +57,10 @@ class ApiView(APIView):
     parser_classes: Sequence[Any] = [JSONParser]  # for the schema; `read_body` parses
     scopes: ClassVar[dict[str, Scope]] = {}
 
+    def scope_for(self, method: str | None) -> Scope | None:
+        """Return the scope that a method needs; HEAD tells what GET does, and needs the same."""
+        return self.scopes.get("GET" if method == "HEAD" else method or "")
+
 
 class PublicView(ApiView):
     """A route that strangers may call; there are few, and a test lists them."""
@@ -71,13 +76,15 @@ class LeanView(ApiView):
     dispatch costs as much as storing a notification does).
     """
 
-    def dispatch(  # type: ignore[override]  # Django's own request, that is the point
-        self, request: HttpRequest, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             handler = self._handler(request)
-            request.user = _require_caller(request, self.scopes.get(request.method or ""))
+            request.user = _require_caller(request, self.scope_for(request.method))
             return cast("HttpResponse", handler(request, *args, **kwargs))
+        except MethodNotAllowed as error:
+            response = answer_exception(error)
+            response["Allow"] = ", ".join(self.allowed_methods)  # RFC 9110, 15.5.6
+            return response
         except Exception as error:  # noqa: BLE001  # the border: each becomes an answer, bugs are logged
             return answer_exception(error)
 

@@ -63,13 +63,13 @@ def printable(value: object) -> str:
 def write_table(
     out: OutputWrapper, headers: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> None:
-    """Write rows below their headers; the first column is never broken."""
+    """Write rows below their headers; the first two columns, id and time, are never broken."""
     width = None if out.isatty() else PIPE_WIDTH
     file = cast("IO[str]", out)  # it is one, which Django's stubs do not know
     console = Console(file=file, width=width, markup=False, emoji=False, highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for number, header in enumerate(headers):
-        table.add_column(header, no_wrap=number == 0, overflow="fold")
+        table.add_column(header, no_wrap=number < 2, overflow="fold")
     for row in rows:
         table.add_row(*map(printable, row))
     console.print(table)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ class Installation:
                 role,
                 environment=environment,
                 folder=self.folder / "pids",
-                emit=lambda line, name=role.name: self.lines.append(f"{name}: {line}"),
+                emit=partial(self.keep_line, role.name),
                 working_directory=PROJECT,
             )
         for name in names or list(self.roles):
@@ -79,6 +80,9 @@ class Installation:
         self.manage("create_organization", "--slug", "default", "--name", "Default")
         created = self.manage("create_api_key", "--name", "e2e", "--scopes", SCOPES, "--json")
         self.key = json.loads(created)["key"]
+
+    def keep_line(self, role: str, line: str) -> None:
+        self.lines.append(f"{role}: {line}")
 
     def stop(self) -> None:
         with ThreadPoolExecutor(max_workers=8) as pool:
@@ -100,7 +104,7 @@ class Installation:
 
     def answers(self, path: str) -> bool:
         try:
-            return requests.get(f"http://127.0.0.1:{self.port}{path}", timeout=1).status_code < 600
+            return requests.get(f"http://127.0.0.1:{self.port}{path}", timeout=1).ok
         except requests.RequestException:
             return False
 

@@ -17,7 +17,7 @@ from typing import IO
 import structlog
 import waitress
 from celery import current_app
-from celery.platforms import SecurityWarning
+from celery.exceptions import SecurityWarning
 from django.core.servers.basehttp import get_internal_wsgi_application
 
 from apps.delivery.management.failed_queue import run_consumer

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -52,6 +53,23 @@ def _as_json(body: Any) -> bytes:
 
 def bearer(token: str) -> Caller:
     return Caller({"Authorization": f"Bearer {token}"})
+
+
+def requests_about(user_id: UUID, device_id: UUID, email: str) -> list[tuple[str, str, Any]]:
+    """Return every request (method, path, body) about one user."""
+    user = f"/users/{user_id}"
+    return [
+        ("GET", user, None),
+        ("PATCH", user, {"name": "Eve"}),
+        ("DELETE", user, None),
+        ("GET", f"/users/email/{email}", None),
+        ("GET", f"{user}/preferences", None),
+        ("PUT", f"{user}/preferences", {"email": False, "push": False}),
+        ("PATCH", f"{user}/preferences", {"email": False}),
+        ("GET", f"{user}/devices", None),
+        ("POST", f"{user}/devices", {"token": "token-of-eve", "platform": "web"}),
+        ("DELETE", f"{user}/devices/{device_id}", None),
+    ]
 
 
 @pytest.fixture(autouse=True)

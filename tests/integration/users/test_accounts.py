@@ -2,17 +2,13 @@
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.contenttypes.models import ContentType
 
-from apps.users.models import Device, Session, User
-from apps.users.services import get_user
-from notifier.errors import NotFound
+from apps.users.models import Device, User
 from tests.factories import PASSWORD, make_api_key, make_device, make_user
-from tests.integration.users.conftest import Caller, bearer
+from tests.integration.users.conftest import Caller, bearer, requests_about
 
 pytestmark = pytest.mark.django_db
 
@@ -126,22 +122,6 @@ def test_a_filter_that_cannot_be_is_a_400(as_user: Any, query: str) -> None:
     assert as_user(make_user(role="admin")).get(f"/users?{query}")[0] == 400
 
 
-def _requests_about(user_id: UUID, device_id: UUID, email: str) -> list[tuple[str, str, Any]]:
-    user = f"/users/{user_id}"
-    return [
-        ("GET", user, None),
-        ("PATCH", user, {"name": "Eve"}),
-        ("DELETE", user, None),
-        ("GET", f"/users/email/{email}", None),
-        ("GET", f"{user}/preferences", None),
-        ("PUT", f"{user}/preferences", {"email": False, "push": False}),
-        ("PATCH", f"{user}/preferences", {"email": False}),
-        ("GET", f"{user}/devices", None),
-        ("POST", f"{user}/devices", {"token": "token-of-eve", "platform": "web"}),
-        ("DELETE", f"{user}/devices/{device_id}", None),
-    ]
-
-
 def test_what_is_somebody_elses_answers_as_what_does_not_exist(as_user: Any, as_key: Any) -> None:
     device = make_device()
     user = device.user
@@ -152,8 +132,8 @@ def test_what_is_somebody_elses_answers_as_what_does_not_exist(as_user: Any, as_
         "key elsewhere": as_key(make_api_key(scopes=["users", "admin"])),
         "key without the scope": as_key(make_api_key(organization=user.organization)),
     }
-    real = _requests_about(user.pk, device.pk, user.email)
-    unknown = _requests_about(uuid4(), uuid4(), "nobody@example.org")
+    real = requests_about(user.pk, device.pk, user.email)
+    unknown = requests_about(uuid4(), uuid4(), "nobody@example.org")
     for name, caller in callers.items():
         for (method, path, body), (_, unknown_path, _) in zip(real, unknown, strict=True):
             status, answer = caller.call(method, path, body)
@@ -166,7 +146,7 @@ def test_what_is_somebody_elses_answers_as_what_does_not_exist(as_user: Any, as_
 
 def test_strangers_get_nothing(anyone: Caller) -> None:
     device = make_device()
-    requests = _requests_about(device.user.pk, device.pk, device.user.email)
+    requests = requests_about(device.user.pk, device.pk, device.user.email)
     others = ["/users", "/users/me", "/api-keys"]
     for method, path, body in [*requests, *(("GET", path, None) for path in others)]:
         assert anyone.call(method, path, body)[0] == 401, (method, path)
@@ -286,46 +266,3 @@ def test_preferences_are_set_whole_or_in_part(as_user: Any) -> None:
     assert caller.put(path, both)[1]["data"] == both
     assert caller.put(path, {"email": True})[0] == 400
     assert caller.get(path)[1]["data"] == both
-
-
-def test_erasing_leaves_a_nameless_row_and_nothing_else(
-    as_user: Any, sign_in: Any, anyone: Caller
-) -> None:
-    device = make_device()
-    user = device.user
-    tokens = sign_in(user)
-    LogEntry.objects.create(
-        user=user,
-        content_type=ContentType.objects.get_for_model(User),
-        object_id=str(user.pk),
-        object_repr=user.email,
-        action_flag=CHANGE,
-    )
-    caller = bearer(tokens["access_token"])
-    status, answer = caller.delete(f"/users/{user.pk}")
-    assert (status, answer["data"]) == (200, None)
-    row = User.objects.get(pk=user.pk)
-    assert (row.name, row.email) == ("Erased user", f"erased-{user.pk}@erased.invalid")
-    assert not row.is_active
-    assert not row.has_usable_password()
-    assert row.erased_at is not None
-    assert not row.devices.exists()
-    assert not Session.objects.filter(revoked_at__isnull=True).exists()
-    assert LogEntry.objects.get().object_repr == "Erased user"
-    assert caller.get("/users/me")[0] == 401
-    assert anyone.post("/auth/login", {"email": user.email, "password": PASSWORD})[0] == 401
-    # The address is free again.
-    new = {"name": "Ada", "email": user.email, "password": PASSWORD}
-    assert anyone.post("/auth/register", new)[0] == 201
-
-
-def test_an_erased_user_is_found_by_nobody(as_user: Any) -> None:
-    admin = make_user(role="admin")
-    user = make_user(organization=admin.organization)
-    caller = as_user(admin)
-    assert caller.delete(f"/users/{user.pk}")[0] == 200
-    for method, path, body in _requests_about(user.pk, uuid4(), user.email):
-        assert caller.call(method, path, body)[0] == 404, (method, path)
-    assert caller.get("/users")[1]["meta"]["total"] == 1
-    with pytest.raises(NotFound):
-        get_user(organization_id=admin.organization_id, user_id=user.pk)

@@ -66,7 +66,7 @@ def _request_id(request: HttpRequest, given: str | None) -> str | None:
 
 class AcceptView(LeanView):
     @extend_schema(
-        operation_id="acceptNotification",
+        operation_id="accept_notification",
         summary="Send one notification",
         description="A member may notify itself; anybody else needs the scope `send`.",
         tags=[TAG],
@@ -93,7 +93,7 @@ class EmailNotificationView(ChannelNotificationView):
     channel = "email"
 
     @extend_schema(
-        operation_id="acceptEmail",
+        operation_id="accept_email",
         summary="Send one e-mail",
         tags=[TAG],
         request=ChannelOrder,
@@ -108,7 +108,7 @@ class PushNotificationView(ChannelNotificationView):
     channel = "push"
 
     @extend_schema(
-        operation_id="acceptPush",
+        operation_id="accept_push",
         summary="Send one push",
         tags=[TAG],
         request=ChannelOrder,
@@ -123,7 +123,7 @@ class BulkView(LeanView):
     scopes: ClassVar[dict[str, Scope]] = {"POST": "send"}
 
     @extend_schema(
-        operation_id="acceptBulk",
+        operation_id="accept_bulk",
         summary="Send one message to up to 10,000 recipients",
         tags=[TAG],
         request=BulkOrder,

@@ -35,7 +35,7 @@ class BatchView(ApiView):
     scopes: ClassVar[dict[str, Scope]] = {"GET": "read"}
 
     @extend_schema(
-        operation_id="getBatch",
+        operation_id="get_batch",
         summary="How far a batch is",
         tags=["Notifications"],
         responses={200: BatchAnswer},
@@ -49,7 +49,7 @@ class StatisticsView(ApiView):
     scopes: ClassVar[dict[str, Scope]] = {"GET": "read"}
 
     @extend_schema(
-        operation_id="getStatistics",
+        operation_id="get_statistics",
         summary="What was sent, per channel and provider, and per hour",
         tags=["Statistics"],
         parameters=[
@@ -76,7 +76,7 @@ class TemplateUsageView(ApiView):
     scopes: ClassVar[dict[str, Scope]] = {"GET": "templates"}
 
     @extend_schema(
-        operation_id="getTemplateUsage",
+        operation_id="get_template_usage",
         summary="How a template is used",
         tags=["Templates"],
         responses={200: list[UsageAnswer]},

@@ -45,7 +45,7 @@ class DeadLetterListView(LeanView):
     scopes: ClassVar[dict[str, Scope]] = {"GET": "read"}
 
     @extend_schema(
-        operation_id="listDeadLetters",
+        operation_id="list_dead_letters",
         summary="Notifications that were given up",
         tags=[TAG],
         parameters=FILTERS,
@@ -63,7 +63,7 @@ class ReplayDeadLettersView(LeanView):
     scopes: ClassVar[dict[str, Scope]] = {"POST": "admin"}
 
     @extend_schema(
-        operation_id="replayDeadLetters",
+        operation_id="replay_dead_letters",
         summary="Send given-up notifications again",
         tags=[TAG],
         request=DeadLetterSelection,
@@ -80,7 +80,7 @@ class DiscardDeadLettersView(LeanView):
     scopes: ClassVar[dict[str, Scope]] = {"POST": "admin"}
 
     @extend_schema(
-        operation_id="discardDeadLetters",
+        operation_id="discard_dead_letters",
         summary="Take given-up notifications out of the dead letters",
         tags=[TAG],
         request=DiscardSelection,

@@ -51,7 +51,7 @@ class NotificationListView(AcceptView):
     """`/notifications`: POST accepts, GET lists."""
 
     @extend_schema(
-        operation_id="listNotifications",
+        operation_id="list_notifications",
         summary="List notifications, newest first",
         tags=[TAG],
         parameters=LIST_PARAMETERS,
@@ -92,7 +92,7 @@ def _page_after_cursor(
 
 class NotificationView(ApiView):
     @extend_schema(
-        operation_id="getNotification",
+        operation_id="get_notification",
         summary="One notification",
         tags=[TAG],
         responses={200: NotificationAnswer},
@@ -103,7 +103,7 @@ class NotificationView(ApiView):
 
 class StatusView(LeanView):
     @extend_schema(
-        operation_id="getNotificationStatus",
+        operation_id="get_notification_status",
         summary="Where a notification stands",
         tags=[TAG],
         responses={200: StatusAnswer},
@@ -115,7 +115,7 @@ class StatusView(LeanView):
 
 class TimelineView(ApiView):
     @extend_schema(
-        operation_id="getNotificationTimeline",
+        operation_id="get_notification_timeline",
         summary="Everything that happened to a notification, and why",
         tags=[TAG],
         responses={200: list[EventAnswer]},
@@ -136,7 +136,7 @@ class TimelineView(ApiView):
 
 class CancelView(ApiView):
     @extend_schema(
-        operation_id="cancelNotification",
+        operation_id="cancel_notification",
         summary="Cancel a notification that is still pending",
         tags=[TAG],
         request=None,
@@ -151,7 +151,7 @@ class CancelView(ApiView):
 
 class ReplayView(ApiView):
     @extend_schema(
-        operation_id="replayNotification",
+        operation_id="replay_notification",
         summary="Send a failed notification again",
         tags=[TAG],
         request=None,

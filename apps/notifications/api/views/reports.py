@@ -1,10 +1,10 @@
 """The status callback of external workers (key with scope `status`)."""
 
 import hashlib
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 
 from apps.notifications.api.serializers import ReportAccepted, StatusReport
 from apps.notifications.services.orders import as_utc
@@ -23,7 +23,7 @@ class StatusReportView(LeanView):
     channel: str | None = None
 
     @extend_schema(
-        operation_id="reportStatus",
+        operation_id="report_status",
         summary="Report what became of a notification",
         tags=["Status callback"],
         request=StatusReport,
@@ -47,3 +47,10 @@ class StatusReportView(LeanView):
         )
         store_receipts(events=[event])
         return answer(ReportAccepted(notification_id=found.pk), "Report accepted", status=202)
+
+
+def view_of_reports(*, operation_id: str, channel: str | None = None) -> Any:
+    """Return the callback's view for one of its routes; `channel` is in some of their paths."""
+    named = extend_schema_view(post=extend_schema(operation_id=operation_id))
+    view: Any = named(type("StatusReportRoute", (StatusReportView,), {"channel": channel}))
+    return view.as_view()

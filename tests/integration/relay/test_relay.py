@@ -1,0 +1,234 @@
+"""The relay against a real broker: what is due is published, what is not confirmed comes back."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from amqp.exceptions import AMQPError
+from celery import current_app
+from django.db import connection
+from django.utils import timezone
+
+from apps.notifications.models import Notification, Status
+from apps.notifications.models.transitions import insert_accepted
+from apps.notifications.relay import Relay, chunk, sweep
+from deploy.local.servers import RabbitMQ
+from notifier.broker import BrokerUnavailable
+from notifier.identifiers import new_id
+from notifier.wakeup import open_alarm
+from tests.factories import make_organization
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def organization_id() -> UUID:
+    return UUID(str(make_organization().pk))
+
+
+@pytest.fixture
+def relay() -> Iterator[Relay]:
+    with_alarm = Relay()
+    yield with_alarm
+    stop = threading.Event()
+    stop.set()
+    with_alarm.run(stop)  # closes what it holds
+
+
+def store(organization_id: UUID, **more: Any) -> UUID:
+    row = {
+        "id": new_id(),
+        "organization_id": organization_id,
+        "channel": "email",
+        "mode": "live",
+        "priority": 5,
+        "correlation_id": "c-1",
+        "request_id": None,
+        "request_digest": "",
+        "recipient": "ada@example.org",
+        "platform": "",
+        "template_code": "",
+        "language": "",
+        "content": {"subject": "s", "text": "t"},
+        "variables": {},
+        "metadata": {},
+        "delivery_guarantee": "at_least_once",
+        "status": "pending",
+        "reason": "",
+        **more,
+    }
+    (stored,) = insert_accepted([row])
+    return stored
+
+
+def waiting_messages(queue: str) -> list[dict[str, Any]]:
+    """Take every message out of a queue and return the tasks' arguments."""
+    found = []
+    with current_app.connection_for_read() as amqp:
+        channel: Any = amqp.default_channel
+        while (message := channel.basic_get(queue, no_ack=True)) is not None:
+            body = message.body if isinstance(message.body, str) else bytes(message.body).decode()
+            found.append(json.loads(body)[1])
+    return found
+
+
+def test_a_due_notification_is_published_with_ids_and_no_personal_data(
+    broker: RabbitMQ, relay: Relay, organization_id: UUID
+) -> None:
+    stored = store(organization_id)
+    assert relay.publish_due() == 1
+    (message,) = waiting_messages("email.queue")
+    assert message.keys() == {
+        "schema_version",
+        "notification_ids",
+        "type",
+        "correlation_id",
+        "timestamp",
+    }
+    assert message["notification_ids"] == [str(stored)]
+    assert (message["type"], message["correlation_id"]) == ("email", "c-1")
+    assert Notification.objects.get(pk=stored).status == Status.QUEUED
+    assert relay.publish_due() == 0
+
+
+def test_what_is_scheduled_for_later_waits_in_the_database(
+    broker: RabbitMQ, relay: Relay, organization_id: UUID
+) -> None:
+    store(organization_id, due_at=timezone.now() + timedelta(hours=1))
+    assert relay.publish_due() == 0
+
+
+def test_urgent_notifications_go_first_and_many_share_a_message(
+    broker: RabbitMQ, relay: Relay, organization_id: UUID
+) -> None:
+    for _ in range(12):
+        store(organization_id, priority=1)
+    urgent = store(organization_id, priority=10)
+    assert relay.publish_due() == 13
+    messages = waiting_messages("email.queue")
+    assert messages[0]["notification_ids"][0] == str(urgent)
+    assert [len(message["notification_ids"]) for message in messages] == [4, 4, 4, 1]
+
+
+def test_a_full_window_keeps_the_backlog_in_the_database(
+    broker: RabbitMQ, relay: Relay, organization_id: UUID
+) -> None:
+    with current_app.connection_for_write() as amqp:
+        channel: Any = amqp.default_channel
+        producer = amqp.Producer(channel)
+        for _ in range(60):
+            producer.publish(
+                {}, exchange="notifications.direct", routing_key="email.queue", mandatory=True
+            )
+    wait_for_depth("email.queue", 60)
+    stored = store(organization_id)
+    assert relay.publish_due() == 0
+    assert Notification.objects.get(pk=stored).status == Status.PENDING
+
+
+def test_without_the_broker_nothing_is_taken_and_the_error_is_quick(
+    broker: RabbitMQ, relay: Relay, organization_id: UUID
+) -> None:
+    stored = store(organization_id)
+    broker.stop()  # in order: a node killed within seconds of a quorum queue's birth loses it
+    try:
+        begun_at = time.monotonic()
+        with pytest.raises(BrokerUnavailable):
+            relay.publish_due()
+        assert time.monotonic() - begun_at < 3
+        assert Notification.objects.get(pk=stored).status == Status.PENDING
+    finally:
+        broker.start()
+    wait_for_depth("email.queue", 0)
+    assert relay.publish_due() == 1
+
+
+def test_a_broker_that_hangs_is_given_up_in_bounded_time_and_the_rows_come_back(
+    broker: RabbitMQ, relay: Relay, organization_id: UUID
+) -> None:
+    store(organization_id)
+    relay.publish_due()  # warms the connections up
+    stored = store(organization_id)
+    broker.pause()
+    try:
+        begun_at = time.monotonic()
+        with pytest.raises(BrokerUnavailable):
+            relay.publish_due()
+        assert time.monotonic() - begun_at < 6
+        assert Notification.objects.get(pk=stored).status == Status.PENDING
+    finally:
+        broker.resume()
+
+
+def test_a_queue_that_an_operator_deleted_is_declared_again(
+    broker: RabbitMQ, organization_id: UUID
+) -> None:
+    relay = Relay()
+    store(organization_id)
+    relay.publish_due()
+    with current_app.connection_for_write() as amqp:
+        channel: Any = amqp.default_channel
+        channel.queue_delete("email.queue")
+    stored = store(organization_id)
+    with pytest.raises(BrokerUnavailable):
+        relay.publish_due()
+    assert relay.publish_due() == 1
+    assert waiting_messages("email.queue")[0]["notification_ids"] == [str(stored)]
+
+
+def test_the_sweep_hints_at_dead_letters_that_were_not_routed(
+    broker: RabbitMQ, organization_id: UUID
+) -> None:
+    stored = store(organization_id)
+    Notification.objects.filter(pk=stored).update(
+        status="failed", finished_at=timezone.now() - timedelta(minutes=1)
+    )
+    assert sweep()["hinted"] == 1
+    (message,) = waiting_messages("notification_status")
+    assert message["notification_ids"] == [str(stored)]
+
+
+def test_an_accept_wakes_the_relay_at_once(organization_id: UUID) -> None:
+    alarm = open_alarm()
+    alarm.wait(0.01)  # listens from here on
+    woken_after: list[float] = []
+
+    def wait() -> None:
+        begun_at = time.monotonic()
+        alarm.wait(5)
+        woken_after.append(time.monotonic() - begun_at)
+        connection.close()
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    time.sleep(0.2)
+    store(organization_id)
+    waiter.join(6)
+    alarm.close()
+    assert woken_after[0] < 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "sizes"), [(1, [1]), (4, [1, 1, 1, 1]), (9, [3, 3, 3]), (1000, [100] * 10)]
+)
+def test_a_chunk_is_one_id_when_quiet_and_a_hundred_under_load(
+    rows: int, sizes: list[int]
+) -> None:
+    assert [len(part) for part in chunk(list(range(rows)))] == sizes  # type: ignore[arg-type]  # any rows do
+
+
+def wait_for_depth(queue: str, count: int) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        time.sleep(0.2)
+        with suppress(OSError, AMQPError), current_app.connection_for_read() as amqp:
+            channel: Any = amqp.default_channel
+            if channel.queue_declare(queue, passive=True).message_count >= count:
+                return
+    raise AssertionError(f"{queue} never held {count} messages")
