@@ -11,8 +11,14 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import celeryd_after_setup, setup_logging, worker_process_shutdown
+from celery.signals import (
+    celeryd_after_setup,
+    setup_logging,
+    task_prerun,
+    worker_process_shutdown,
+)
 from django.conf import settings
+from django.db import close_old_connections
 
 from notifier.consumer import SafeConsumer, TopologyStep
 from notifier.topology import (
@@ -80,7 +86,11 @@ app.conf.update(
     task_reject_on_worker_lost=True,
     task_acks_on_failure=False,  # an exception that escapes = reject = failed.queue
     task_acks_on_timeout=True,  # the row's lease takes care of a hard time limit
-    task_time_limit=max(60, int(settings.SEND_LEASE_SECONDS) + 40),
+    # Every wait in a task is bounded, so this ends only what hangs for a reason nobody thought of.
+    task_time_limit=600,
+    # Celery closes the database connection around every task, whatever CONN_MAX_AGE says: eight
+    # milliseconds each. This keeps it; `_drop_dead_connections` looks after it.
+    CELERY_DB_REUSE_MAX=10**12,
     worker_prefetch_multiplier=4 if settings.IS_EMBEDDED else 1,
     worker_max_tasks_per_child=None if settings.IS_EMBEDDED else 5000,
     worker_enable_remote_control=False,  # a revoked task would be a lost message
@@ -131,6 +141,12 @@ def _check_providers(instance: Any, **_: Any) -> None:
             check_outlets("push")
     except InvalidProviderUrl as error:
         sys.exit(f"notifier: {error}")
+
+
+@task_prerun.connect
+def _drop_dead_connections(**_: Any) -> None:
+    """Let go of a database connection that broke since the last task; the task opens a new one."""
+    close_old_connections()
 
 
 @worker_process_shutdown.connect

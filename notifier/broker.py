@@ -4,6 +4,7 @@ Only processes that may publish use this: the relay and the workers, never the w
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -88,8 +89,16 @@ def open_connection() -> Connection:
     return connection
 
 
-class QueueDepths:
-    """How many messages wait in a queue, over one kept connection.
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """How many messages wait in a queue, and how many worker processes consume it."""
+
+    waiting: int
+    consumers: int
+
+
+class QueueStates:
+    """Asks the broker for the state of queues, over one kept connection.
 
     Opening declares the topology, so a queue that an operator deleted comes back.
     """
@@ -97,11 +106,12 @@ class QueueDepths:
     def __init__(self) -> None:
         self._connection: Connection | None = None
 
-    def of(self, queue: str) -> int:
-        """Return the number of ready messages; raise BrokerUnavailable."""
+    def of(self, queue: str) -> QueueState:
+        """Return the present state of a queue; raise BrokerUnavailable."""
         try:
             channel: Any = self._connected().default_channel
-            return int(channel.queue_declare(queue, passive=True).message_count)
+            declared = channel.queue_declare(queue, passive=True)
+            return QueueState(int(declared.message_count), int(declared.consumer_count))
         except _BROKER_ERRORS as error:
             self.close()
             raise BrokerUnavailable(str(error)) from error

@@ -92,17 +92,20 @@ REQUIRED: Final[Mapping[str, Probe]] = {
 }
 OPTIONAL: Final[Mapping[str, Probe]] = {"broker": check_broker, "cache": check_cache}
 
-_under_way: dict[str, "_Run"] = {}
+_latest: dict[str, "_Run"] = {}
 _lock = threading.Lock()
 
 
-def find_out(probes: Mapping[str, Probe], *, limit: float = LIMIT_SECONDS) -> dict[str, Finding]:
+def find_out(
+    probes: Mapping[str, Probe], *, limit: float = LIMIT_SECONDS, max_age: float = 0
+) -> dict[str, Finding]:
     """Run probes side by side and return what they found within `limit` seconds.
 
     A probe that hangs is reported and left alone; for some seconds the next callers wait for the
     same run, so that a dependency that hangs for hours does not hold a thread for every caller.
+    What was found up to `max_age` seconds ago is not asked again.
     """
-    runs = {name: _join_run(name, probe) for name, probe in probes.items()}
+    runs = {name: _join_run(name, probe, max_age=max_age) for name, probe in probes.items()}
     wait([run.future for run in runs.values()], timeout=limit)
     return {name: _read_run(name, run.future) for name, run in runs.items()}
 
@@ -113,30 +116,31 @@ class _Run:
     future: "Future[Any]"
     began_at: float
 
+    def still_serves(self, *, now: float, max_age: float) -> bool:
+        age = now - self.began_at
+        return age < max_age if self.future.done() else age < GIVEN_UP_SECONDS
 
-def _join_run(name: str, probe: Probe) -> _Run:
+
+def _join_run(name: str, probe: Probe, *, max_age: float) -> _Run:
     now = time.monotonic()
     with _lock:
-        run = _under_way.get(name)
-        if run is None or now - run.began_at > GIVEN_UP_SECONDS:
-            run = _under_way[name] = _Run(probe=probe, future=Future(), began_at=now)
+        run = _latest.get(name)
+        if run is None or not run.still_serves(now=now, max_age=max_age):
+            run = _latest[name] = _Run(probe=probe, future=Future(), began_at=now)
             # Not an executor's thread: those are waited for when the process ends.
             threading.Thread(
-                target=_perform_run, args=(name, run), name=f"probe-{name}", daemon=True
+                target=_perform_run, args=(run,), name=f"probe-{name}", daemon=True
             ).start()
     return run
 
 
-def _perform_run(name: str, run: _Run) -> None:
+def _perform_run(run: _Run) -> None:
     value, problem = None, None
     try:
         value = run.probe()
     except Exception as error:  # noqa: BLE001  # whatever it is, it is the finding
         problem = error
     connections.close_all()  # those of this thread
-    with _lock:
-        if _under_way.get(name) is run:
-            del _under_way[name]
     if problem is None:
         run.future.set_result(value)
     else:

@@ -36,6 +36,9 @@ def logging_settings(*, log_format: str, level: str) -> dict[str, Any]:
             # Every 4xx as a warning would drown what matters; the envelope tells the client.
             "django.request": {"level": "ERROR"},
             "django.security.DisallowedHost": {"level": "CRITICAL"},
+            # Two lines for every task would say nothing that the timeline does not.
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
         },
     }
 

@@ -52,11 +52,11 @@ def write_metrics(collectors: Iterable[Collector]) -> bytes:
     """
     registry = CollectorRegistry(auto_describe=False)
     for collector in collectors:
-        registry.register(collector)  # type: ignore[arg-type]  # it wants its own abstract class
+        registry.register(collector)
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # registers itself
     else:
-        registry.register(REGISTRY)  # type: ignore[arg-type]  # it has what a collector needs
+        registry.register(REGISTRY)
     return generate_latest(registry)
 
 

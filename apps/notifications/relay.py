@@ -22,7 +22,7 @@ from apps.notifications.models.transitions import (
     return_unpublished,
     take_due,
 )
-from notifier.broker import BrokerUnavailable, QueueDepths, publish, publish_ids
+from notifier.broker import BrokerUnavailable, QueueStates, publish, publish_ids
 from notifier.topology import (
     APPLY_RECEIPTS,
     DELIVERY_TASK,
@@ -39,11 +39,10 @@ SWEEP_SECONDS = 5.0
 # After a batch more is probably on its way: waiting this long fills the next chunks (1.7 times
 # the throughput of an eager relay) and is not felt when it is quiet.
 LINGER_SECONDS = 0.02
-# Messages that may wait in a queue. The backlog stays in the database, where an urgent
-# notification overtakes it; the queue only keeps the workers busy.
-WINDOW = 50
-TAKE_AT_ONCE = 1000
-PARALLEL_CHUNKS = 4
+# Messages that may wait in a queue for each worker that consumes it. The backlog stays in the
+# database: there an urgent notification overtakes it, and it goes out in chunks, while a message
+# that waits in the queue keeps the size that it had. This only has to keep the workers busy.
+WAITING_PER_CONSUMER = 4
 DEAD_LETTER_GRACE = timedelta(seconds=30)
 
 
@@ -52,7 +51,7 @@ class Relay:
 
     def __init__(self, *, alarm: Alarm | None = None) -> None:
         self._alarm = alarm or open_alarm()
-        self._depths = QueueDepths()
+        self._queues = QueueStates()
         self._swept_at = float("-inf")
 
     def run(self, stop: threading.Event) -> None:
@@ -61,7 +60,7 @@ class Relay:
             while not stop.is_set():
                 self._turn(stop)
         finally:
-            self._depths.close()
+            self._queues.close()
             self._alarm.close()
 
     def publish_due(self) -> int:
@@ -84,11 +83,12 @@ class Relay:
 
     def _publish_channel(self, channel: str) -> int:
         task = DELIVERY_TASK[channel]
-        room = WINDOW - self._depths.of(QUEUE_OF_TASK[task])
+        queue = self._queues.of(QUEUE_OF_TASK[task])
+        room = WAITING_PER_CONSUMER * max(1, queue.consumers) - queue.waiting
         if room <= 0:
             return 0
-        due = take_due(channel=channel, limit=min(TAKE_AT_ONCE, room * MAX_IDS_PER_MESSAGE))
-        self._publish_chunks(task, channel, chunk(due))
+        due = take_due(channel=channel, limit=room * MAX_IDS_PER_MESSAGE)
+        self._publish_chunks(task, channel, chunk(due, room))
         return len(due)
 
     def _publish_chunks(
@@ -104,7 +104,7 @@ class Relay:
                 )
             except BrokerUnavailable:
                 return_unpublished([row.id for rest in chunks[number:] for row in rest])
-                self._depths.close()
+                self._queues.close()
                 raise
 
     def _sweep_when_due(self) -> None:
@@ -113,9 +113,9 @@ class Relay:
             self._swept_at = time.monotonic()
 
 
-def chunk(rows: Sequence[DueNotification]) -> list[Sequence[DueNotification]]:
-    """Split rows into messages: one id each when it is quiet, a hundred under load."""
-    size = min(MAX_IDS_PER_MESSAGE, max(1, -(-len(rows) // PARALLEL_CHUNKS)))
+def chunk(rows: Sequence[DueNotification], room: int) -> list[Sequence[DueNotification]]:
+    """Split rows into at most `room` messages: one id each when quiet, a hundred under load."""
+    size = min(MAX_IDS_PER_MESSAGE, max(1, -(-len(rows) // room)))
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 

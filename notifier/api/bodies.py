@@ -39,7 +39,9 @@ def read_body(
     Raises UnsupportedMediaType (not JSON), PayloadTooLarge (more than `max_bytes`, refused before
     it is parsed) and InvalidRequest (anything else, with the field's path).
     """
-    if (request.content_type or "").lower() != "application/json":
+    # DRF's requests give the header as it came, with its parameters; Django's without.
+    kind = (request.content_type or "").partition(";")[0].strip().lower()
+    if kind != "application/json":
         raise UnsupportedMediaType("Content-Type must be application/json")
     return decode(_read_bytes(request, max_bytes), shape)
 
@@ -57,6 +59,14 @@ def decode(raw: bytes, shape: type[BodyType]) -> BodyType:
         raise InvalidRequest(f"the body is not valid JSON: {error}") from error
     _refuse_unstorable(raw, body)
     return body
+
+
+def convert_part(part: object, shape: type[BodyType]) -> BodyType:
+    """Return a part of a body, decoded before, as `shape`; raise InvalidRequest as `decode`."""
+    try:
+        return msgspec.convert(part, shape)
+    except msgspec.ValidationError as error:
+        raise _field_error(str(error)) from error
 
 
 def _read_bytes(request: HttpRequest, max_bytes: int) -> bytes:

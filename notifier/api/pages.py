@@ -38,6 +38,13 @@ def paginate(request: HttpRequest, rows: QuerySet[Row, Any]) -> tuple[Sequence[R
     return list(rows[start : start + limit]), describe_page(total=total, limit=limit, page=page)
 
 
+def describe_whole(total: int) -> Meta:
+    """Return the meta of a list that is always answered whole."""
+    return Meta(
+        total=total, limit=total, page=1, total_pages=1, has_next=False, has_previous=False
+    )
+
+
 def describe_page(*, total: int, limit: int, page: int) -> Meta:
     total_pages = -(-total // limit)
     return Meta(

@@ -14,13 +14,13 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 
 from apps.delivery.retry import RetryPolicy
+from apps.delivery.services.leases import Lease, LeaseLost
 from apps.delivery.services.sending import fail_of_a_bug, send_notification
 from apps.notifications.models import Notification
 from apps.notifications.models.transitions import (
     Outcome,
     claim,
     record_outcomes,
-    release_claims,
 )
 from notifier.broker import BrokerUnavailable, publish_ids
 from notifier.correlation import bind_correlation_id
@@ -30,39 +30,42 @@ log = structlog.get_logger(__name__)
 
 # Outcomes are committed at least this often: a crash leaves in doubt what this long has sent.
 FLUSH_SECONDS = 0.05
-# The longest that one provider call may take (connect and read limits, and some air): no call is
-# begun that could outlive the lease.
-CALL_SECONDS = 20.0
 RECORD_PATIENCE_SECONDS = 30.0
 
 
 def deliver_notifications(*, ids: Sequence[UUID]) -> int:
     """Send those of `ids` that are still to be sent; return how many outcomes were recorded.
 
-    What cannot be begun before the lease is nearly over is given back, and its attempt does not
-    count.
+    Behind a slow provider, what could not be begun in half a lease is given back, and its attempt
+    does not count.
     """
-    begun_at = time.monotonic()
-    lease = settings.SEND_LEASE_SECONDS
-    fences = claim(ids, lease_seconds=lease)
+    seconds = settings.SEND_LEASE_SECONDS
+    lease = Lease(claim(ids, lease_seconds=seconds), seconds=seconds)
     recorder = OutcomeRecorder()
-    for notification in _load(fences):
-        if time.monotonic() - begun_at > max(lease - CALL_SECONDS, lease / 2):
+    for notification in _load(lease.fences):
+        if lease.is_worn_out():
             break
-        recorder.add(_send_safely(notification, fences.pop(notification.pk)))
+        outcome = _send_safely(notification, lease)
+        lease.settle(notification.pk)
+        if outcome is not None:
+            recorder.add(outcome)
     recorder.flush()
-    if fences:
-        release_claims(fences)
+    lease.give_back()
     _announce(recorder)
     return len(recorder.recorded)
 
 
-def _send_safely(notification: Notification, fence: int) -> Outcome:
-    """Send one notification; a bug of ours ends in its own outcome, not in its neighbours'."""
+def _send_safely(notification: Notification, lease: Lease) -> Outcome | None:
+    """Send one notification; None when it is not ours any more.
+
+    A bug of ours ends in the notification's own outcome, not in its neighbours'.
+    """
     bind_correlation_id(notification.correlation_id)
-    notification.fence = fence
     try:
-        return send_notification(notification, policy=_policy(), now=timezone.now())
+        return send_notification(notification, lease=lease, policy=_policy(), now=timezone.now())
+    except LeaseLost:
+        log.warning("lease_lost", notification_id=str(notification.pk))
+        return None
     except Exception as error:  # noqa: BLE001  # recorded as the outcome, and logged
         return fail_of_a_bug(notification, error)
 

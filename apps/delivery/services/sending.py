@@ -17,6 +17,7 @@ from apps.delivery.providers.contract import (
 )
 from apps.delivery.retry import RetryPolicy, Verdict, judge
 from apps.delivery.services.composing import Refusal, Target, compose
+from apps.delivery.services.leases import Lease
 from apps.delivery.services.outlets import Outlet, outlets_for
 from apps.notifications.models import Notification, Status
 from apps.notifications.models.transitions import Outcome
@@ -48,23 +49,29 @@ def fail_of_a_bug(notification: Notification, error: Exception) -> Outcome:
 
 
 def send_notification(
-    notification: Notification, *, policy: RetryPolicy, now: datetime
+    notification: Notification, *, lease: Lease, policy: RetryPolicy, now: datetime
 ) -> Outcome:
-    """Send one claimed notification and return its outcome; raises nothing a provider does."""
+    """Send one claimed notification and return its outcome; raises nothing a provider does.
+
+    Raises LeaseLost, before a provider is called, when the notification is not ours any more.
+    """
     composed = compose(notification, now=now)
     if isinstance(composed, Refusal):
         return _refused(notification, composed)
     outlets = outlets_for(channel=notification.channel, mode=notification.mode)  # type: ignore[arg-type]  # the model's choices are the channels
-    attempts = [_attempt(target, outlets) for target in composed]
+    attempts = [_attempt(notification, target, outlets, lease) for target in composed]
     for attempt in attempts:
         _forget_gone_device(attempt)
     return _sum_up(notification, attempts, policy=policy)
 
 
-def _attempt(target: Target, outlets: Sequence[Outlet]) -> Attempt:
+def _attempt(
+    notification: Notification, target: Target, outlets: Sequence[Outlet], lease: Lease
+) -> Attempt:
     """Try the providers in order; only a transient failure moves on to the next one."""
     attempt = Attempt(target=target)
     for outlet in outlets:
+        lease.hold(notification.pk)
         attempt.provider = outlet.name
         try:
             attempt.provider_message_id = outlet.send(target.message)

@@ -4,7 +4,7 @@ On PostgreSQL both are one statement; on SQLite one short transaction.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -71,5 +71,5 @@ def log_event(notification_id: UUID, *, status: str, reason: str = "", error: st
 def as_datetime(value: Any) -> datetime:
     """PostgreSQL gives datetimes, SQLite the text that it stores (UTC)."""
     if isinstance(value, datetime):
-        return value
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
     return datetime.fromisoformat(f"{value}+00:00")

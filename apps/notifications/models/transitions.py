@@ -20,6 +20,7 @@ from notifier.sql import (
     is_postgresql,
     json_rows_sql,
     now_sql,
+    run,
     skip_locked_sql,
 )
 
@@ -191,6 +192,22 @@ def record_outcomes(outcomes: Sequence[Outcome]) -> list[UUID]:
     recorded = [as_uuid(row[0]) for row in rows]
     _log_late([each for each in outcomes if each.id not in set(recorded)])
     return recorded
+
+
+def renew_claims(fences: Mapping[UUID, int], *, lease_seconds: float) -> set[UUID]:
+    """Hold claims for another lease; return those that are still ours.
+
+    No status changes, so there is no event.
+    """
+    rows = [{"id": id_, "fence": fence} for id_, fence in fences.items()]
+    held = run(
+        f"UPDATE {TABLE} AS n SET lease_until = {now_sql(plus='%s')}"
+        f" FROM {json_rows_sql({'id': 'uuid', 'fence': 'integer'})} AS r"
+        f" WHERE n.id = r.id AND n.fence = r.fence AND n.status = 'sending'"
+        f" RETURNING {'n.id' if is_postgresql() else 'id'}",
+        [lease_seconds, encode_rows(rows)],
+    )
+    return {as_uuid(row[0]) for row in held}
 
 
 def release_claims(fences: Mapping[UUID, int]) -> None:

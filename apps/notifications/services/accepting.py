@@ -11,7 +11,7 @@ from uuid import UUID
 from apps.notifications.models import Notification, NotificationEvent
 from apps.notifications.models.transitions import insert_accepted
 from apps.notifications.services.orders import NotificationOrder, fingerprint
-from apps.notifications.services.preparing import Preparation, Row, prepare_row
+from apps.notifications.services.preparing import Preparation, Row, prepare_row, require_right
 from notifier.authentication import Principal
 from notifier.errors import IdempotencyMismatch
 
@@ -35,6 +35,7 @@ def accept_notification(*, order: NotificationOrder, principal: Principal) -> Ac
     The same `request_id` with the same order returns the first answer again; with another order
     it raises IdempotencyMismatch. For the other errors see `prepare_row`.
     """
+    require_right(order, principal)  # before a replay could tell what was accepted
     earlier = find_earlier([order.request_id], principal)
     if order.request_id in earlier:
         return _replay(earlier[order.request_id], order, principal)

@@ -1,20 +1,30 @@
 """Bulk accept: one request, many recipients, one insert."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
 
 from apps.notifications.models import Batch, Status
 from apps.notifications.models.transitions import insert_accepted
 from apps.notifications.services.accepting import find_earlier, require_same
 from apps.notifications.services.orders import (
-    BulkOrder,
     NotificationOrder,
+    UnreadBulkOrder,
     fingerprint,
     order_of_recipient,
 )
-from apps.notifications.services.preparing import Preparation, Row, prepare_row
+from apps.notifications.services.preparing import (
+    Preparation,
+    Row,
+    prepare_row,
+    require_channel,
+)
+from apps.templates.services import get_template
 from notifier.authentication import Principal
-from notifier.errors import IdempotencyMismatch, NotifierError
+from notifier.errors import IdempotencyMismatch, InvalidRequest, NotifierError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,84 +35,120 @@ class BulkResult:
     replayed: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejection:
-    """Why one row of a bulk request was not accepted."""
+@dataclass(slots=True)
+class Plan:
+    """What is to become of each row of a bulk request, by its index."""
 
-    index: int
-    error: str
-    message: str
+    orders: dict[int, NotificationOrder] = field(default_factory=dict)
+    rows: dict[int, Row] = field(default_factory=dict)
+    rejected: dict[int, NotifierError] = field(default_factory=dict)
+
+    def reject(self, index: int, error: NotifierError) -> None:
+        self.rejected[index] = error
 
 
-def accept_bulk(*, order: BulkOrder, principal: Principal) -> BulkResult:
+def accept_bulk(*, order: UnreadBulkOrder, principal: Principal) -> BulkResult:
     """Store a notification per recipient; a bad row is reported by its index and fails no other.
 
-    The same bulk `request_id` returns the first answer; rows repeat by their own `request_id`.
+    The same bulk `request_id` returns the first answer, and another order under it raises
+    IdempotencyMismatch; rows repeat by their own `request_id`. Raises NotFound for an unknown
+    template and Unprocessable for one of the other channel.
     """
-    batch, is_first = _open_batch(order, principal)
-    if not is_first and batch.answer:
-        return BulkResult(answer=batch.answer, replayed=True)
-    preparation = Preparation(principal=principal, batch_id=batch.pk)
-    users = {each.user_id for each in order.recipients if each.user_id}
-    preparation.load_users(users, channel=order.notification_type)
-    orders = [order_of_recipient(order, each) for each in order.recipients]
-    rows, rejections = _prepare_rows(orders, preparation)
-    answer = _store_rows(batch, orders, rows, rejections, principal)
-    Batch.objects.filter(pk=batch.pk).update(answer=answer)
-    return BulkResult(answer=answer, replayed=False)
+    batch = _describe_batch(order, principal)
+    if (earlier := _batches_of_request(batch).first()) is not None:
+        return _replay_batch(earlier, batch)
+    plan = _plan_rows(order, Preparation(principal=principal, batch_id=batch.pk))
+    with transaction.atomic():  # the batch, its rows and its answer: all of them or none
+        if _insert_first(batch):
+            batch.answer = _store_rows(batch, plan, principal)
+            batch.save(update_fields=["answer"])
+            return BulkResult(answer=batch.answer, replayed=False)
+    # Another request with this id was faster, and has answered by now.
+    return _replay_batch(_batches_of_request(batch).get(), batch)
 
 
-def _open_batch(order: BulkOrder, principal: Principal) -> tuple[Batch, bool]:
-    digest = fingerprint(order, mode=principal.mode)
-    values = {"channel": order.notification_type, "request_digest": digest}
-    if order.request_id is None:
-        return Batch.objects.create(organization_id=principal.organization_id, **values), True
-    batch, created = Batch.objects.get_or_create(
-        organization_id=principal.organization_id, request_id=order.request_id, defaults=values
+def _describe_batch(order: UnreadBulkOrder, principal: Principal) -> Batch:
+    return Batch(
+        organization_id=principal.organization_id,
+        channel=order.notification_type,
+        request_id=order.request_id,
+        request_digest=fingerprint(order, mode=principal.mode),
     )
-    if batch.request_digest != digest:
+
+
+def _batches_of_request(batch: Batch) -> "QuerySet[Batch, Batch]":
+    mine = Batch.objects.filter(organization_id=batch.organization_id)
+    return mine.filter(request_id=batch.request_id) if batch.request_id else mine.none()
+
+
+def _replay_batch(earlier: Batch, batch: Batch) -> BulkResult:
+    if earlier.request_digest != batch.request_digest:
         raise IdempotencyMismatch("this request_id was used for another bulk request")
-    return batch, created
+    return BulkResult(answer=earlier.answer, replayed=True)
 
 
-def _prepare_rows(
-    orders: list[NotificationOrder], preparation: Preparation
-) -> tuple[dict[int, Row], list[Rejection]]:
-    rows: dict[int, Row] = {}
-    rejections: list[Rejection] = []
-    for index, order in enumerate(orders):
+def _insert_first(batch: Batch) -> bool:
+    """Store the batch; False if its `request_id` is taken, after waiting for who has it."""
+    Batch.objects.bulk_create([batch], ignore_conflicts=True)
+    return Batch.objects.filter(pk=batch.pk).exists()
+
+
+def _plan_rows(order: UnreadBulkOrder, preparation: Preparation) -> Plan:
+    template = get_template(
+        organization_id=preparation.principal.organization_id, code=order.template_code
+    )
+    require_channel(template, order.notification_type)
+    plan = _read_rows(order)
+    users = {each.user_id for each in plan.orders.values() if each.user_id}
+    preparation.load_users(users, channel=order.notification_type)
+    for index, each in plan.orders.items():
         try:
-            rows[index] = prepare_row(order, preparation)
+            plan.rows[index] = prepare_row(each, preparation)
         except NotifierError as error:
-            rejections.append(Rejection(index=index, error=error.code, message=error.message))
-    return rows, rejections
+            plan.reject(index, error)
+    return plan
 
 
-def _store_rows(
-    batch: Batch,
-    orders: list[NotificationOrder],
-    rows: dict[int, Row],
-    rejections: list[Rejection],
-    principal: Principal,
-) -> dict[str, Any]:
-    stored = insert_accepted(list(rows.values())) if rows else {}
-    left_out = {index: row for index, row in rows.items() if row["id"] not in stored}
-    earlier = find_earlier([orders[index].request_id for index in left_out], principal)
-    replayed = 0
-    for index in left_out:
+def _read_rows(order: UnreadBulkOrder) -> Plan:
+    plan = Plan()
+    for index, row in enumerate(order.recipients):
         try:
-            require_same(earlier[orders[index].request_id], orders[index], principal)
-            replayed += 1
-        except IdempotencyMismatch as error:
-            rejections.append(Rejection(index=index, error=error.code, message=error.message))
-    skipped = sum(row["status"] == Status.SKIPPED for row in rows.values() if row["id"] in stored)
+            plan.orders[index] = order_of_recipient(order, row)
+        except InvalidRequest as error:
+            plan.reject(index, error)
+    return plan
+
+
+def _store_rows(batch: Batch, plan: Plan, principal: Principal) -> dict[str, Any]:
+    # In one order for everybody: two batches with the same request ids, each waiting for one
+    # that the other has inserted, would be a deadlock.
+    rows = sorted(plan.rows.values(), key=lambda row: row["request_id"] or "")
+    stored = insert_accepted(rows) if rows else {}
+    replayed = _count_replayed(plan, set(stored), principal)
+    new = [row for row in rows if row["id"] in stored]
+    skipped = sum(row["status"] == Status.SKIPPED for row in new)
     return {
         "batch_id": str(batch.pk),
-        "accepted": len(stored) - skipped,
+        "accepted": len(new) - skipped,
         "replayed": replayed,
         "skipped": skipped,
         "rejected": [
-            {"index": each.index, "error": each.error, "message": each.message}
-            for each in sorted(rejections, key=lambda each: each.index)
+            {"index": index, "error": error.code, "message": error.message}
+            for index, error in sorted(plan.rejected.items())
         ],
     }
+
+
+def _count_replayed(plan: Plan, stored: set[UUID], principal: Principal) -> int:
+    """Count rows that were accepted before; reject those whose `request_id` means another."""
+    left_out = [index for index, row in plan.rows.items() if row["id"] not in stored]
+    earlier = find_earlier([plan.orders[index].request_id for index in left_out], principal)
+    replayed = 0
+    for index in left_out:
+        order = plan.orders[index]
+        try:
+            require_same(earlier[order.request_id], order, principal)
+            replayed += 1
+        except IdempotencyMismatch as error:
+            plan.reject(index, error)
+    return replayed

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from notifier.api.bodies import Body
+from notifier.api.bodies import Body, convert_part
 from notifier.errors import InvalidRequest
 
 ChannelName = Literal["email", "push"]
@@ -77,16 +77,25 @@ class BulkRecipient(Body, kw_only=True):
     language: Language | None = None
 
 
-class BulkOrder(Body, kw_only=True):
-    """One message for many recipients, each with its own variables."""
-
+class _BulkMessage(Body, kw_only=True):
     notification_type: ChannelName
     template_code: TemplateCode
+    priority: Priority = 5
+    request_id: RequestId | None = None
+
+
+class BulkOrder(_BulkMessage, kw_only=True):
+    """One message for many recipients, each with its own variables."""
+
     recipients: Annotated[
         list[BulkRecipient], msgspec.Meta(min_length=1, max_length=MAX_RECIPIENTS)
     ]
-    priority: Priority = 5
-    request_id: RequestId | None = None
+
+
+class UnreadBulkOrder(_BulkMessage, kw_only=True):
+    """A `BulkOrder` whose rows are read one by one, so that a bad one fails no other."""
+
+    recipients: Annotated[list[Any], msgspec.Meta(min_length=1, max_length=MAX_RECIPIENTS)]
 
 
 def order_for_channel(order: ChannelOrder, channel: ChannelName) -> NotificationOrder:
@@ -94,8 +103,12 @@ def order_for_channel(order: ChannelOrder, channel: ChannelName) -> Notification
     return NotificationOrder(notification_type=channel, **_fields(order))
 
 
-def order_of_recipient(bulk: BulkOrder, recipient: BulkRecipient) -> NotificationOrder:
-    """Return what a single post for this recipient would have asked for."""
+def order_of_recipient(bulk: UnreadBulkOrder, row: object) -> NotificationOrder:
+    """Return what a single post for this row's recipient would have asked for.
+
+    Raises InvalidRequest that names what is wrong with the row.
+    """
+    recipient = convert_part(row, BulkRecipient)
     return NotificationOrder(
         notification_type=bulk.notification_type,
         template_code=bulk.template_code,
@@ -104,7 +117,7 @@ def order_of_recipient(bulk: BulkOrder, recipient: BulkRecipient) -> Notificatio
     )
 
 
-def fingerprint(order: NotificationOrder | BulkOrder, *, mode: str) -> str:
+def fingerprint(order: NotificationOrder | UnreadBulkOrder, *, mode: str) -> str:
     """Return what two orders share when they ask for the same (SHA-256 of the canonical body).
 
     The `request_id` is left out, so that the header and the field mean the same.

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from apps.notifications.models import Status
 from apps.notifications.services.orders import NotificationOrder, as_utc, fingerprint
-from apps.templates.models import TemplateVersion
+from apps.templates.models import Template, TemplateVersion
 from apps.templates.services import find_published, require_renderable, require_variables
 from apps.templates.services.content import require_plain_variables
 from apps.users.models import Device, User
@@ -32,11 +32,11 @@ class Preparation:
     versions: dict[tuple[str, str | None], TemplateVersion] = field(default_factory=dict)
 
     def load_users(self, ids: set[UUID], *, channel: str) -> None:
-        """Look up the users of all orders at once; unknown and foreign ones stay unknown."""
+        """Look up the users of all orders at once; foreign and erased ones stay unknown."""
         if not ids:
             return
-        rows = User.objects.in_organization(self.principal.organization_id).filter(pk__in=ids)
-        self.users = {user.pk: user for user in rows}
+        mine = User.objects.in_organization(self.principal.organization_id).living()
+        self.users = {user.pk: user for user in mine.filter(pk__in=ids)}
         if channel == "push":
             self._load_device_owners()
 
@@ -65,7 +65,7 @@ def prepare_row(order: NotificationOrder, preparation: Preparation) -> Row:
     variables, template of the other channel) and PermissionDenied. A recipient who must not get
     it is no error: the row is `skipped`, with the reason.
     """
-    _require_right(order, preparation.principal)
+    require_right(order, preparation.principal)
     user = preparation.user(order.user_id) if order.user_id else None
     row = _describe_order(order, preparation)
     row |= _describe_recipient(order, user)
@@ -75,14 +75,25 @@ def prepare_row(order: NotificationOrder, preparation: Preparation) -> Row:
     return row
 
 
-def _require_right(order: NotificationOrder, principal: Principal) -> None:
+def require_right(order: NotificationOrder, principal: Principal) -> None:
+    """Raise what keeps a caller from notifying whom the order names.
+
+    A person without `send` may notify itself; others do not exist for it (spec 3.3). A program
+    is nobody, so that without `send` it may notify nobody.
+    """
     if (order.user_id is None) == (order.to is None):
         raise InvalidRequest.of_field("user_id", "give exactly one of user_id or to")
     if principal.can("send") or principal.is_user(order.user_id):
         return
-    if order.user_id is None:
+    if order.user_id is None or principal.user_id is None:
         raise PermissionDenied("this needs the scope `send`")
     raise NotFound("no such user")
+
+
+def require_channel(template: Template, channel: str) -> None:
+    """Raise Unprocessable unless the template is for that channel."""
+    if template.channel != channel:
+        raise Unprocessable(f"template {template.code} is for {template.channel}")
 
 
 def _describe_order(order: NotificationOrder, preparation: Preparation) -> Row:
@@ -136,8 +147,7 @@ def _describe_content(
         return _describe_own_content(order, order.content)
     language = order.language or (user.language if user else None)
     version = preparation.version(order.template_code or "", language)
-    if version.template.channel != order.notification_type:
-        raise Unprocessable(f"template {order.template_code} is for {version.template.channel}")
+    require_channel(version.template, order.notification_type)
     require_variables(version=version, variables=order.variables)
     return {
         "template_version_id": version.pk,

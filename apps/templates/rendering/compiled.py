@@ -67,6 +67,7 @@ class CompiledContent:
         """
         meter = Meter(weight=weigh_variables(variables))
         missing = self._list_missing(variables, meter)
+        texts: dict[str, str] = {}
         try:
             texts = self._render_parts(variables, meter)
         except RenderingError:

@@ -33,7 +33,7 @@ class Command(BaseCommand):
             raise CommandError("BROKER_URL is set: run the roles as processes (make stack)")
         try:
             listener = bind_port(HOST, options["port"])
-            lock = hold_database(Path(settings.VAR_DIR) / "up.lock")
+            lock = hold_database(_lock_of_database())
         except CannotStart as error:
             raise CommandError(str(error)) from error
         with lock:
@@ -47,3 +47,10 @@ class Command(BaseCommand):
         exit_code = run_everything(listener)
         self.stdout.write("Stopped. What was accepted is kept: make up takes it up again.")
         sys.exit(exit_code)
+
+
+def _lock_of_database() -> Path:
+    """Return the file that stands for the database: beside it where it is a file itself."""
+    if settings.IS_SQLITE:
+        return Path(f"{settings.DATABASES['default']['NAME']}.lock")
+    return Path(settings.VAR_DIR) / "up.lock"

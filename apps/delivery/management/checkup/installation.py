@@ -1,0 +1,86 @@
+"""Checks of this machine and its settings; they ask no other process."""
+
+import os
+import stat
+import sys
+import tempfile
+from pathlib import Path
+
+import django
+from django.conf import settings
+
+from apps.delivery.management.checkup.finding import Finding, failed, passed, warned
+from notifier.configuration import DEVELOPMENT, SETTINGS
+from notifier.management.command_line import first_line, manage_command
+
+OLDEST_PYTHON = (3, 11)
+AIR_SECONDS = 5.0  # between the end of the slowest call and the end of the lease
+# What works on one's own machine, and is hardly meant on a server.
+_MEANT_FOR_DEVELOPMENT = {
+    "DATABASE_URL": "one SQLite file; servers want PostgreSQL",
+    "BROKER_URL": "in this process's memory; servers want RabbitMQ",
+    "CACHE_URL": "in each process; servers want Redis",
+    "EMAIL_PROVIDERS": "captured, never sent",
+    "PUSH_PROVIDERS": "captured, never sent",
+    "DEFAULT_FROM_EMAIL": "an address of no domain; mail servers refuse it",
+    "ALLOWED_HOSTS": "localhost only",
+}
+
+
+def check_python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info < OLDEST_PYTHON:
+        return failed("python", f"{version}; 3.11 or newer is needed", mend="make clean install")
+    return passed("python", f"{version}, Django {django.get_version()}")
+
+
+def check_settings() -> Finding:
+    """Defaults of development in staging or production (what cannot work stops the start)."""
+    kind = settings.NOTIFIER_ENV
+    defaults = [name for name in _MEANT_FOR_DEVELOPMENT if not os.environ.get(name)]
+    if kind == DEVELOPMENT or not defaults:
+        return passed("settings", f"NOTIFIER_ENV={kind}")
+    told = "; ".join(f"{name} is {_MEANT_FOR_DEVELOPMENT[name]}" for name in defaults)
+    return warned("settings", f"NOTIFIER_ENV={kind}, but {told}", mend=manage_command("config"))
+
+
+def check_secrets() -> Finding:
+    names = [setting.name for setting in SETTINGS if setting.generated]
+    files = {name: Path(settings.VAR_DIR) / name.lower() for name in names}
+    generated = [files[name] for name in names if not os.environ.get(name)]
+    open_ones = [str(path) for path in generated if path.exists() and _others_may_read(path)]
+    if open_ones:
+        mend = f"chmod 600 {' '.join(open_ones)}"
+        return warned("secrets", "others on this machine may read them", mend=mend)
+    if len({settings.CONFIGURATION[name] for name in names}) < len(names):
+        mend = 'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
+        return warned("secrets", f"{' and '.join(names)} are the same", mend=mend)
+    if generated:
+        return passed("secrets", f"generated, in {settings.VAR_DIR}")
+    return passed("secrets", "from the environment")
+
+
+def check_var() -> Finding:
+    var = Path(settings.VAR_DIR)
+    try:
+        var.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=var):
+            return passed("var", f"{var} is writable")
+    except OSError as error:
+        mend = f"mkdir -p {var} && chown $(id -un) {var}"
+        return failed("var", f"{var} is not writable: {first_line(error)}", mend=mend)
+
+
+def check_lease() -> Finding:
+    """A call that outlives its lease is repeated by another worker while it is still going."""
+    urls = (*settings.EMAIL_PROVIDER_URLS, *settings.PUSH_PROVIDER_URLS)
+    slowest = max(url.timeouts.connect + url.timeouts.read for url in urls)
+    least, lease = slowest + AIR_SECONDS, settings.SEND_LEASE_SECONDS
+    if lease < least:
+        message = f"{lease:g} s, but one call to a provider may take {slowest:g} s"
+        return warned("lease", message, mend=f"export SEND_LEASE_SECONDS={least:g}")
+    return passed("lease", f"{lease:g} s")
+
+
+def _others_may_read(path: Path) -> bool:
+    return bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
