@@ -1,6 +1,6 @@
 """Publishing tasks by name, with every wait bounded, and asking how long the queues are.
 
-Only processes that may publish use this: the relay and the workers, never the web.
+Only the relay and the workers publish; the web asks for the state of the queues (health).
 """
 
 from collections.abc import Mapping

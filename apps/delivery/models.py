@@ -22,7 +22,7 @@ class CapturedMessage(models.Model):
     captured_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        ordering = ["-captured_at", "-id"]
+        ordering = ["-id"]  # ids sort by time
 
     def __str__(self) -> str:
         return f"{self.channel} {self.id}"
@@ -46,7 +46,7 @@ class DeadMessage(models.Model):
     body_size = models.PositiveIntegerField()
 
     class Meta:
-        ordering = ["-arrived_at", "-id"]
+        ordering = ["-id"]  # ids sort by time
 
     def __str__(self) -> str:
         return f"{self.cause or 'unreadable'} from {self.first_queue or 'unknown'}"

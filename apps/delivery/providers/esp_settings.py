@@ -15,26 +15,40 @@ class Esp:
     needs_endpoint: bool = False  # hosted by its user, or one address per account
     # Without it only the X-Notification-ID header names the notification to the service.
     has_metadata: bool = True
+    # The setting of Anymail's webhook view that ?webhook_key= fills; most services cannot sign and
+    # send `user:password` as basic authentication. None: the service reports nothing.
+    webhook: str | None = "webhook_secret"
 
 
 ESPS = {
-    "sendgrid": Esp(module="sendgrid"),
-    "mailgun": Esp(module="mailgun", path="sender_domain"),
+    "sendgrid": Esp(module="sendgrid", webhook="tracking_webhook_verification_key"),
+    "mailgun": Esp(module="mailgun", webhook="webhook_signing_key", path="sender_domain"),
     "anymail+brevo": Esp(module="brevo"),
-    "anymail+mailersend": Esp(module="mailersend", username="api_token", has_metadata=False),
+    "anymail+mailersend": Esp(
+        module="mailersend", webhook="signing_secret", username="api_token", has_metadata=False
+    ),
     "anymail+mailjet": Esp(module="mailjet", password="secret_key"),  # noqa: S106 - a setting's name
     "anymail+mailtrap": Esp(
-        module="mailtrap", username="api_token", options=frozenset({"sandbox_id"})
+        module="mailtrap",
+        webhook="tracking_secret",
+        username="api_token",
+        options=frozenset({"sandbox_id"}),
     ),
-    "anymail+mandrill": Esp(module="mandrill"),
-    "anymail+postal": Esp(module="postal", needs_endpoint=True, has_metadata=False),
+    "anymail+mandrill": Esp(module="mandrill", webhook="webhook_key"),
+    "anymail+postal": Esp(
+        module="postal", webhook="webhook_key", needs_endpoint=True, has_metadata=False
+    ),
     "anymail+postmark": Esp(
         module="postmark", username="server_token", options=frozenset({"message_stream"})
     ),
     "anymail+resend": Esp(module="resend"),
     "anymail+scaleway": Esp(
-        module="scaleway", username="secret_key", path="project_id", options=frozenset({"region"})
+        module="scaleway",
+        webhook=None,
+        username="secret_key",
+        path="project_id",
+        options=frozenset({"region"}),
     ),
     "anymail+sparkpost": Esp(module="sparkpost", options=frozenset({"subaccount"})),
-    "anymail+unisender-go": Esp(module="unisender_go", needs_endpoint=True),
+    "anymail+unisender-go": Esp(module="unisender_go", webhook="api_key", needs_endpoint=True),
 }

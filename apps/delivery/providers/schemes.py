@@ -34,7 +34,7 @@ def _describe_esp(scheme: str, esp: Esp) -> Scheme:
         channels=EMAIL,
         shape=f"{scheme}://KEY{secret}@/{(esp.path or '').replace('_', '-')}{endpoint}",
         required=frozenset(part for part, wanted in parts.items() if wanted),
-        options=HTTP_OPTIONS | esp.options,
+        options=HTTP_OPTIONS | esp.options | ({"webhook_key"} if esp.webhook else frozenset()),
         required_options=frozenset({"endpoint"}) if esp.needs_endpoint else frozenset(),
     )
 

@@ -36,6 +36,7 @@ class ProviderUrl:
     endpoint: str | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
     rate: Rate | None = None
+    webhook_key: str = field(default="", repr=False)
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -82,6 +83,7 @@ def _parse_provider_url(text: str, *, place: int) -> ProviderUrl:
         rate=parse_rate(options.pop("rate", None), label=label),
         endpoint=parse_endpoint(options.pop("endpoint", None), label=label),
         timeouts=parse_timeouts(options.pop("timeout", None), label=label),
+        webhook_key=options.pop("webhook_key", ""),
         options=options,
         **parts,
     )

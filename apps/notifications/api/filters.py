@@ -78,7 +78,7 @@ def decode_cursor(cursor: str) -> Q:
     """Return the condition for what comes after a cursor; raise InvalidRequest for a wrong one."""
     try:
         at, _, pk = urlsafe_b64decode(cursor.encode()).decode().partition("|")
-        created_at, last_id = datetime.fromisoformat(at), UUID(pk)
+        created_at, last_id = as_utc(datetime.fromisoformat(at), field="cursor"), UUID(pk)
     except (Base64Error, ValueError) as error:
         raise InvalidRequest.of_field("cursor", "not a cursor of this list") from error
     return Q(created_at__lt=created_at) | Q(created_at=created_at, id__lt=last_id)

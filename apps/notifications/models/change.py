@@ -3,7 +3,8 @@
 On PostgreSQL both are one statement; on SQLite one short transaction.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -59,12 +60,28 @@ def _event_values() -> str:
     )
 
 
-def log_event(notification_id: UUID, *, status: str, reason: str = "", error: str = "") -> None:
+def log_event(
+    notification_id: UUID,
+    *,
+    status: str,
+    reason: str = "",
+    error_code: str = "",
+    error: str = "",
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Write an event about something that did not change the row."""
     run(
         f"INSERT INTO {EVENTS} ({_EVENT_COLUMNS})"
-        f" SELECT id, {now_sql()}, %s, attempts, provider, '', %s, %s, NULL, '{{}}' FROM {TABLE}"
+        f" SELECT id, {now_sql()}, %s, attempts, provider, %s, %s, %s, NULL, %s FROM {TABLE}"
         f" WHERE id IN ({ids_sql()})",
-        [status, error, reason, encode_ids([notification_id])],
+        [
+            status,
+            error_code,
+            error,
+            reason,
+            json.dumps(detail or {}),
+            encode_ids([notification_id]),
+        ],
     )
 
 

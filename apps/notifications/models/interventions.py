@@ -1,21 +1,10 @@
-"""What people and receipts change: cancel, replay, discard, delivered and bounced."""
+"""What a person changes: cancel, replay, discard."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 from uuid import UUID
 
-from django.db import transaction
-
-from apps.notifications.models.change import TABLE, apply_change, log_event
-from notifier.sql import as_uuid, encode_ids, encode_rows, ids_sql, json_rows_sql, now_sql, run
-
-_RECEIPT_COLUMNS = {
-    "id": "uuid",
-    "kind": "text",
-    "error_code": "text",
-    "error": "text",
-    "source": "text",
-}
+from apps.notifications.models.change import TABLE, apply_change
+from notifier.sql import as_uuid, encode_ids, encode_rows, ids_sql, now_sql
 
 
 def cancel_pending(notification_id: UUID) -> bool:
@@ -46,36 +35,3 @@ def discard_failed(ids: Sequence[UUID], *, explanation: str) -> list[UUID]:
     )
     detail = encode_rows([{"explanation": explanation}])[1:-1]
     return [as_uuid(row[0]) for row in apply_change(update, [detail, encode_ids(ids)])]
-
-
-def apply_receipts(ids: Sequence[int]) -> list[UUID]:
-    """Apply stored receipts: sent → delivered | bounced; anything else is an event alone.
-
-    Repeated and late receipts move no status backwards: each is applied once (`applied_at`), and
-    only `sent` moves on; `delivered` still gives way to a bounce that the provider learned later.
-    """
-    with transaction.atomic():
-        fresh = run(
-            f"UPDATE notifications_receipt SET applied_at = {now_sql()}"
-            f" WHERE id IN ({ids_sql('bigint')}) AND applied_at IS NULL"
-            " RETURNING notification_id, kind, error_code, error, source",
-            [encode_ids(ids)],
-        )
-        rows = [dict(zip(_RECEIPT_COLUMNS, row, strict=True)) for row in fresh]
-        for row in rows:
-            row["id"] = as_uuid(row["id"])
-        _move_by_receipts(rows)
-    return [row["id"] for row in rows]
-
-
-def _move_by_receipts(rows: Sequence[Mapping[str, Any]]) -> None:
-    update = (
-        f"UPDATE {TABLE} AS n SET status = r.kind, reason = 'receipt', error_code = r.error_code,"
-        f" error = r.error FROM {json_rows_sql(_RECEIPT_COLUMNS)} AS r WHERE n.id = r.id"
-        " AND ((r.kind = 'delivered' AND n.status = 'sent')"
-        " OR (r.kind = 'bounced' AND n.status IN ('sent', 'delivered')))"
-    )
-    # One at a time: two receipts for one notification in one statement would apply only one.
-    for row in rows:
-        if not apply_change(update, [encode_rows([row])]):
-            log_event(row["id"], status=row["kind"], reason="receipt", error=row["error"])

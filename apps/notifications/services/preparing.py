@@ -160,6 +160,7 @@ def _describe_content(
 
 
 def _describe_own_content(order: NotificationOrder, content: dict[str, Any]) -> Row:
+    _require_one_line(content.get("subject"))
     require_renderable(channel=order.notification_type, content=content, variables=order.variables)
     return {
         "template_version_id": None,
@@ -169,6 +170,12 @@ def _describe_own_content(order: NotificationOrder, content: dict[str, Any]) -> 
         "variables": order.variables,
         "delivery_guarantee": "at_least_once",
     }
+
+
+def _require_one_line(subject: object) -> None:
+    # Rendering would join the lines; whoever sends several means another header by it (spec 3.7).
+    if isinstance(subject, str) and subject.splitlines() not in ([], [subject]):
+        raise InvalidRequest.of_field("content.subject", "line breaks are not allowed")
 
 
 def _reason_to_skip(order: NotificationOrder, user: User | None, preparation: Preparation) -> str:

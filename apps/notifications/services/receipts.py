@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from apps.notifications.models import Notification, Receipt, Status
-from apps.notifications.models.interventions import apply_receipts
+from apps.notifications.models.reports import apply_receipts
 from apps.notifications.services.status import refresh_statuses
 from notifier.authentication import Principal
 from notifier.errors import NotFound

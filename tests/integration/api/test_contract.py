@@ -31,11 +31,6 @@ WHOLE_LISTS = {"templates/<str:code>/usage", "notifications/<uuid:notification_i
 LISTS = {("GET", route) for route in PAGED | WHOLE_LISTS}
 
 
-@pytest.fixture
-def world(organization: Organization) -> World:
-    return World(organization)
-
-
 @contextmanager
 def undone() -> Iterator[None]:
     """Take back what the block stores: each line of the table finds the same world."""
@@ -142,7 +137,7 @@ def test_every_success_says_where_its_page_stands(world: World) -> None:
     for route in WHOLE_LISTS:
         row = next(row for row in CONTRACT if row.route == route)
         answer = world.callers["admin"].get(row.path(world))
-        assert META <= set(answer.body["meta"])
+        assert set(answer.body["meta"]) >= META
         assert answer.body["meta"]["total"] == len(answer.data)
 
 

@@ -1,4 +1,4 @@
-"""Notifications for the tests: asked for through the API, moved on by the product's transitions."""
+"""Notifications asked for through the API, and moved on by the product's own transitions."""
 
 from typing import Any
 from uuid import UUID

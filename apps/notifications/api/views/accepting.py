@@ -14,6 +14,7 @@ from apps.notifications.services.orders import (
     ChannelName,
     ChannelOrder,
     NotificationOrder,
+    UnreadBulkOrder,
     order_for_channel,
 )
 from notifier.api.bodies import MAX_BULK_BODY, read_body
@@ -131,7 +132,7 @@ class BulkView(LeanView):
         responses={202: BulkAnswer, 200: BulkAnswer},
     )
     def post(self, request: HttpRequest) -> HttpResponse:
-        order = read_body(request, BulkOrder, max_bytes=MAX_BULK_BODY)
+        order = read_body(request, UnreadBulkOrder, max_bytes=MAX_BULK_BODY)
         order.request_id = _request_id(request, order.request_id)
         result = accept_bulk(order=order, principal=principal_of(request))
         if not result.replayed:

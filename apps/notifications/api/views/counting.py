@@ -26,7 +26,7 @@ from apps.notifications.services.reading import (
 )
 from apps.templates.services import get_template
 from notifier.api.envelope import answer
-from notifier.api.pages import read_integer
+from notifier.api.pages import describe_whole, read_integer
 from notifier.api.views import ApiView, principal_of
 from notifier.authentication import Scope
 
@@ -85,7 +85,7 @@ class TemplateUsageView(ApiView):
         organization_id = principal_of(request).organization_id
         get_template(organization_id=organization_id, code=code)
         groups = count_template_usage(organization_id=organization_id, code=code)
-        return answer([_show_usage(group) for group in groups])
+        return answer([_show_usage(group) for group in groups], meta=describe_whole(len(groups)))
 
 
 def _show_provider(group: dict[str, Any]) -> ProviderStatistics:

@@ -28,8 +28,9 @@ from apps.notifications.models.notification import NotificationQuerySet
 from apps.notifications.services.intervening import cancel_notification, replay_notification
 from apps.notifications.services.status import read_status
 from notifier.api.envelope import Meta, answer
-from notifier.api.pages import paginate, read_limit
+from notifier.api.pages import describe_whole, paginate, read_limit
 from notifier.api.views import ApiView, LeanView, principal_of
+from notifier.authentication import Principal
 from notifier.errors import NotFound
 
 LIST_PARAMETERS = [
@@ -58,10 +59,8 @@ class NotificationListView(AcceptView):
         responses={200: list[NotificationAnswer]},
     )
     def get(self, request: HttpRequest) -> HttpResponse:
-        rows = Notification.objects.readable_by(principal_of(request)).filter(
-            read_notification_filters(request)
-        )
-        rows = rows.select_related("template_version")
+        rows = Notification.objects.readable_by(require_reader(request))
+        rows = rows.filter(read_notification_filters(request)).select_related("template_version")
         if "cursor" in request.GET:
             page, meta = _page_after_cursor(request, rows)
         else:
@@ -109,7 +108,7 @@ class StatusView(LeanView):
         responses={200: StatusAnswer},
     )
     def get(self, request: HttpRequest, notification_id: UUID) -> HttpResponse:
-        known = read_status(notification_id=notification_id, principal=principal_of(request))
+        known = read_status(notification_id=notification_id, principal=require_reader(request))
         return answer(show_status(known))
 
 
@@ -123,15 +122,7 @@ class TimelineView(ApiView):
     def get(self, request: Request, notification_id: UUID) -> HttpResponse:
         events = list(find_readable(request, notification_id).events.all())
         shown = [show_event(event) for event in events]
-        meta = Meta(
-            total=len(shown),
-            limit=len(shown),
-            page=1,
-            total_pages=1,
-            has_next=False,
-            has_previous=False,
-        )
-        return answer(shown, meta=meta)
+        return answer(shown, meta=describe_whole(len(shown)))
 
 
 class CancelView(ApiView):
@@ -164,19 +155,33 @@ class ReplayView(ApiView):
         return answer(show_notification(notification), "Replay accepted", status=202)
 
 
+def require_reader(request: Request | HttpRequest) -> Principal:
+    """Return the caller: a person, who may at least read its own, or a program with `read`."""
+    principal = principal_of(request)
+    if principal.user_id is None:
+        principal.require("read")
+    return principal
+
+
 def find_readable(request: Request, notification_id: UUID) -> Notification:
     """Return a notification that the caller may see; NotFound for any other."""
-    rows = Notification.objects.readable_by(principal_of(request))
-    notification = rows.select_related("template_version").filter(pk=notification_id).first()
-    if notification is None:
-        raise NotFound("no such notification")
-    return notification
+    return _find_among(Notification.objects.readable_by(require_reader(request)), notification_id)
 
 
 def find_writable(request: Request, notification_id: UUID) -> Notification:
     """Return a notification that the caller may change: its own, or any with `send`."""
-    notification = find_readable(request, notification_id)
     principal = principal_of(request)
+    if principal.can("send"):
+        rows = Notification.objects.in_organization(principal.organization_id)
+        return _find_among(rows, notification_id)
+    notification = find_readable(request, notification_id)
     if not principal.is_user(notification.user_id):
         principal.require("send")
+    return notification
+
+
+def _find_among(rows: NotificationQuerySet, notification_id: UUID) -> Notification:
+    notification = rows.select_related("template_version").filter(pk=notification_id).first()
+    if notification is None:
+        raise NotFound("no such notification")
     return notification
