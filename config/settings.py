@@ -6,7 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from apps.delivery.providers.urls import InvalidProviderUrl, parse_provider_urls
+from apps.delivery.providers.contract import Channel, InvalidProviderUrl
+from apps.delivery.providers.urls import ProviderUrl, parse_provider_urls
 from notifier.configuration import DEVELOPMENT, InvalidSetting, read_configuration
 from notifier.logging import logging_settings
 from notifier.topology import QueueType
@@ -14,11 +15,19 @@ from notifier.topology import QueueType
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("NOTIFIER_VAR_DIR") or BASE_DIR / "var")
 
+
+def _read_providers(name: str, channel: Channel) -> list[ProviderUrl]:
+    try:
+        return parse_provider_urls(CONFIGURATION[name], channel=channel)
+    except InvalidProviderUrl as error:
+        raise InvalidSetting(f"{name}: {error}") from error
+
+
 try:
     CONFIGURATION = read_configuration(os.environ, var=VAR_DIR)
-    EMAIL_PROVIDER_URLS = parse_provider_urls(CONFIGURATION["EMAIL_PROVIDERS"], channel="email")
-    PUSH_PROVIDER_URLS = parse_provider_urls(CONFIGURATION["PUSH_PROVIDERS"], channel="push")
-except (InvalidSetting, InvalidProviderUrl) as error:
+    EMAIL_PROVIDER_URLS = _read_providers("EMAIL_PROVIDERS", "email")
+    PUSH_PROVIDER_URLS = _read_providers("PUSH_PROVIDERS", "push")
+except InvalidSetting as error:
     sys.exit(f"notifier: {error}")
 
 NOTIFIER_ENV: str = CONFIGURATION["NOTIFIER_ENV"]

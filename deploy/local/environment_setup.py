@@ -26,9 +26,11 @@ def main(folder: Path, requirements: Path) -> str | None:
         return f"cannot create {folder} ({error}); on Debian: apt-get install python3-venv"
     python = str(folder / "bin" / "python")
     command = [python, "-m", "pip", "install", "--quiet", "--require-hashes"]
-    done = subprocess.run([*command, "-r", str(requirements)], check=False)  # noqa: S603  # our own arguments
+    done = subprocess.run(  # noqa: S603  # our own arguments
+        [*command, "-r", str(requirements)], capture_output=True, text=True, check=False
+    )
     if done.returncode:
-        return "the dependencies could not be installed; see pip's message above"
+        return f"{done.stdout}{done.stderr}\nthe dependencies could not be installed: see above"
     print(f"Installed in {time.monotonic() - begun_at:.0f} s", flush=True)  # noqa: T201  # a command's output
     return None
 
