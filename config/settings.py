@@ -103,7 +103,16 @@ if IS_SQLITE:
     }
 else:
     DATABASES["default"].setdefault("OPTIONS", {})
-    DATABASES["default"]["OPTIONS"] |= {"connect_timeout": 5}
+    # Every wait is bounded, also for a host that vanished; what the URL says wins.
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 5,
+        "tcp_user_timeout": 10_000,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "options": "-c lock_timeout=5s -c statement_timeout=30s",
+        **DATABASES["default"]["OPTIONS"],
+    }
 
 # --- broker and cache ----------------------------------------------------------------------
 BROKER_URL: str = CONFIGURATION["BROKER_URL"]

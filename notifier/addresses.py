@@ -4,9 +4,9 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 
 from notifier.errors import InvalidRequest
 
-# .test, .local and the like lead nowhere on the internet, but somewhere in an intranet; emptying
-# the list is the library's own way of allowing them.
-SPECIAL_USE_DOMAIN_NAMES.clear()
+# .test, .local and the like lead nowhere on the internet, but somewhere in an intranet; changing
+# the list is the library's own way of allowing them. .invalid is never anybody's (RFC 2606).
+SPECIAL_USE_DOMAIN_NAMES[:] = ["invalid"]
 MAX_ADDRESS = 254  # RFC 5321, 4.5.3.1.3
 
 

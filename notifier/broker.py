@@ -16,11 +16,24 @@ from kombu import Connection
 from kombu.exceptions import KombuError
 
 from notifier.correlation import current_correlation_id
-from notifier.topology import EXCHANGE, QUEUE_OF_TASK, SCHEMA_VERSION, failed_queue, work_queues
+from notifier.topology import (
+    EXCHANGE,
+    FAILED_QUEUE,
+    QUEUE_OF_TASK,
+    SCHEMA_VERSION,
+    STORY,
+    failed_queue,
+    work_queues,
+)
 
 log = structlog.get_logger(__name__)
 # MessageNacked (a full queue) is a bare Exception in py-amqp, OSError covers sockets.
 _BROKER_ERRORS = (KombuError, AMQPError, MessageNacked, OSError)
+
+
+# Seconds for a confirm, and for one of the pooled connections to be free.
+CONFIRM_WAIT = 0.6
+POOL_WAIT = 1.0
 
 
 class BrokerUnavailable(Exception):
@@ -44,30 +57,43 @@ def publish_ids(task: str, ids: list[Any], *, kind: str, correlation_id: str = "
 
 
 def publish(task: str, message: Mapping[str, Any]) -> None:
-    """Publish one task message; raise BrokerUnavailable unless it is confirmed."""
-    queue = QUEUE_OF_TASK[task]
-    try:
-        current_app.send_task(
-            task, kwargs=dict(message), queue=queue, exchange=EXCHANGE, routing_key=queue
-        )
-    except _BROKER_ERRORS as error:
-        log.warning("publish_failed", task=task, error=type(error).__name__)
-        raise BrokerUnavailable(str(error)) from error
+    """Publish one task message to its queue; raise BrokerUnavailable unless it is confirmed."""
+    _send(task, message, queue=QUEUE_OF_TASK[task], routing_key=QUEUE_OF_TASK[task])
 
 
-def publish_story(task_name: str, story: Mapping[str, Any]) -> None:
+def publish_story(story: Mapping[str, Any]) -> None:
     """Send a given-up notification's story to `failed.queue`, confirmed or BrokerUnavailable."""
     queue = failed_queue(settings.RABBITMQ_QUEUE_TYPE)
+    _send(STORY, story, queue=queue, routing_key=FAILED_QUEUE)
+
+
+def _send(task: str, message: Mapping[str, Any], *, queue: Any, routing_key: str) -> None:
+    try:
+        with current_app.producer_pool.acquire(block=True, timeout=POOL_WAIT) as producer:
+            _send_through(producer, task, message, queue=queue, routing_key=routing_key)
+    except _BROKER_ERRORS as error:
+        log.warning("publish_failed", task=task, queue=routing_key, error=type(error).__name__)
+        raise BrokerUnavailable(str(error)) from error
+
+
+def _send_through(
+    producer: Any, task: str, message: Mapping[str, Any], *, queue: Any, routing_key: str
+) -> None:
     try:
         current_app.send_task(
-            task_name,
-            kwargs=dict(story),
-            queue=queue,  # type: ignore[arg-type]  # a Queue is right: it is not among task_queues
+            task,
+            kwargs=dict(message),
+            producer=producer,
+            queue=queue,
             exchange=EXCHANGE,
-            routing_key=queue.routing_key,
+            routing_key=routing_key,
+            mandatory=True,
+            confirm_timeout=CONFIRM_WAIT,
         )
-    except _BROKER_ERRORS as error:
-        raise BrokerUnavailable(str(error)) from error
+    except _BROKER_ERRORS:
+        # Confirms are not matched to publishes: a late one would vouch for the next message.
+        producer.connection.collapse()
+        raise
 
 
 def declare_topology(connection: Connection) -> None:
@@ -85,13 +111,14 @@ def open_connection() -> Connection:
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=1)
     except _BROKER_ERRORS as error:
         connection.release()
+        log.warning("broker_unreachable", error=type(error).__name__)
         raise BrokerUnavailable(str(error)) from error
     return connection
 
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """How many messages wait in a queue, and how many worker processes consume it."""
+    """How many messages wait in a queue, and how many workers (whatever their size) consume it."""
 
     waiting: int
     consumers: int
@@ -114,6 +141,7 @@ class QueueStates:
             return QueueState(int(declared.message_count), int(declared.consumer_count))
         except _BROKER_ERRORS as error:
             self.close()
+            log.warning("queue_unavailable", queue=queue, error=type(error).__name__)
             raise BrokerUnavailable(str(error)) from error
 
     def close(self) -> None:
@@ -126,7 +154,6 @@ class QueueStates:
 
     def _connected(self) -> Connection:
         if self._connection is None:
-            connection = open_connection()
-            declare_topology(connection)
-            self._connection = connection
+            self._connection = open_connection()
+            declare_topology(self._connection)
         return self._connection

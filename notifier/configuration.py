@@ -151,7 +151,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         name="RABBITMQ_QUEUE_TYPE",
-        meaning="Kind of the queues; classic for single nodes that want it",
+        meaning="Kind of the queues; classic has no limit to redeliveries",
         parse=_one_of("quorum", "classic"),
         expected="quorum or classic",
         default="quorum",

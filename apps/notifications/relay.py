@@ -10,7 +10,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import structlog
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import close_old_connections
 from django.utils import timezone
 
 from apps.notifications.models import Channel, Notification, Receipt
@@ -23,6 +23,7 @@ from apps.notifications.models.transitions import (
     take_due,
 )
 from notifier.broker import BrokerUnavailable, QueueStates, publish, publish_ids
+from notifier.faults import DATABASE_AWAY
 from notifier.topology import (
     APPLY_RECEIPTS,
     DELIVERY_TASK,
@@ -43,7 +44,10 @@ LINGER_SECONDS = 0.02
 # database: there an urgent notification overtakes it, and it goes out in chunks, while a message
 # that waits in the queue keeps the size that it had. This only has to keep the workers busy.
 WAITING_PER_CONSUMER = 4
-DEAD_LETTER_GRACE = timedelta(seconds=30)
+LONGEST_PAUSE_SECONDS = 8.0
+RECEIPTS_AT_ONCE = 1000
+# What was hinted at and is not done after so long is hinted at again.
+HINT_GRACE = timedelta(seconds=15)
 
 
 class Relay:
@@ -53,6 +57,8 @@ class Relay:
         self._alarm = alarm or open_alarm()
         self._queues = QueueStates()
         self._swept_at = float("-inf")
+        self._refusals = 0
+        self._last_receipt = 0
 
     def run(self, stop: threading.Event) -> None:
         """Relay and sweep until told to stop; survives the database and the broker being away."""
@@ -64,20 +70,35 @@ class Relay:
             self._alarm.close()
 
     def publish_due(self) -> int:
-        """Publish what is due now and return how many notifications that were."""
-        return sum(self._publish_channel(channel) for channel in Channel.values)
+        """Publish what is due now and return how many notifications that were.
+
+        Each channel for itself: a queue that is broken holds up no other. Raises BrokerUnavailable
+        when something could not be published.
+        """
+        published = 0
+        refused: BrokerUnavailable | None = None
+        for channel in Channel.values:
+            try:
+                published += self._publish_channel(channel)
+            except BrokerUnavailable as error:  # logged where it happened
+                refused = error
+        if refused is not None:
+            self._refusals += 1
+            raise refused
+        self._refusals = 0
+        return published
 
     def _turn(self, stop: threading.Event) -> None:
         close_old_connections()
         try:
             self._sweep_when_due()
-            if self.publish_due():
+            if self.publish_due() + self._hint_new_receipts():
                 stop.wait(LINGER_SECONDS)
             else:
                 self._alarm.wait(POLL_SECONDS)
         except BrokerUnavailable:
-            stop.wait(POLL_SECONDS)  # logged where it happened; the rows are pending again
-        except (OperationalError, InterfaceError) as error:
+            stop.wait(min(POLL_SECONDS * 2**self._refusals, LONGEST_PAUSE_SECONDS))
+        except DATABASE_AWAY as error:
             log.warning("relay_database_unavailable", error=type(error).__name__)
             stop.wait(POLL_SECONDS)
 
@@ -87,7 +108,10 @@ class Relay:
         room = WAITING_PER_CONSUMER * max(1, queue.consumers) - queue.waiting
         if room <= 0:
             return 0
-        due = take_due(channel=channel, limit=room * MAX_IDS_PER_MESSAGE)
+        # After a refusal one row finds out whether the broker takes messages again: a thousand
+        # that go out and come back would fill a thousand timelines.
+        limit = 1 if self._refusals else room * MAX_IDS_PER_MESSAGE
+        due = take_due(channel=channel, limit=limit)
         self._publish_chunks(task, channel, chunk(due, room))
         return len(due)
 
@@ -107,23 +131,37 @@ class Relay:
                 self._queues.close()
                 raise
 
+    def _hint_new_receipts(self) -> int:
+        """Hint at receipts that arrived since the last time; the sweep sees to the others."""
+        fresh = Receipt.objects.filter(applied_at=None, id__gt=self._last_receipt)
+        ids = list(fresh.order_by("id").values_list("id", flat=True)[:RECEIPTS_AT_ONCE])
+        _hint_receipts(ids)
+        self._last_receipt = max(ids, default=self._last_receipt)
+        return len(ids)
+
     def _sweep_when_due(self) -> None:
         if time.monotonic() - self._swept_at >= SWEEP_SECONDS:
-            sweep()
             self._swept_at = time.monotonic()
+            sweep()
 
 
 def chunk(rows: Sequence[DueNotification], room: int) -> list[Sequence[DueNotification]]:
-    """Split rows into at most `room` messages: one id each when quiet, a hundred under load."""
-    size = min(MAX_IDS_PER_MESSAGE, max(1, -(-len(rows) // room)))
-    return [rows[start : start + size] for start in range(0, len(rows), size)]
+    """Split rows into messages: one id each when it is quiet, a hundred under load.
+
+    About `room` messages, except for those that travel alone.
+    """
+    alone = [[row] for row in rows if row.travels_alone]
+    together = [row for row in rows if not row.travels_alone]
+    size = min(MAX_IDS_PER_MESSAGE, max(1, -(-len(together) // room)))
+    shared = [together[start : start + size] for start in range(0, len(together), size)]
+    return sorted([*alone, *shared], key=lambda part: -part[0].priority)
 
 
 def sweep(*, at_once: bool = False) -> dict[str, int]:
     """Put back what got stuck and hint again at what nobody has done; returns counts by kind.
 
     `at_once` takes everything that is in flight, not only what is overdue: for the start of a
-    process that was all of the system.
+    process that was all of the system. Hints that the broker refuses wait for the next sweep.
     """
     counts = {
         "not_claimed": recover_unclaimed(at_once=at_once),
@@ -133,25 +171,32 @@ def sweep(*, at_once: bool = False) -> dict[str, int]:
     for kind, count in counts.items():
         if count:
             log.warning("swept", kind=kind, count=count)
-    return {**counts, "hinted": _hint_dead_letters() + _hint_receipts()}
+    hinted = 0
+    for hint in (_hint_old_dead_letters, _hint_old_receipts):
+        try:
+            hinted += hint()
+        except BrokerUnavailable:
+            log.warning("hint_refused", hint=hint.__name__)
+    return {**counts, "hinted": hinted}
 
 
-def _hint_dead_letters() -> int:
+def _hint_old_dead_letters() -> int:
     waiting = Notification.objects.unrouted_dead_letters(
-        failed_before=timezone.now() - DEAD_LETTER_GRACE
-    )
+        failed_before=timezone.now() - HINT_GRACE
+    ).order_by("finished_at")
     ids: list[UUID] = list(waiting.values_list("id", flat=True)[:MAX_IDS_PER_MESSAGE])
     if ids:
         publish_ids(ROUTE_DEAD_LETTERS, ids, kind="dead_letters")
     return len(ids)
 
 
-def _hint_receipts() -> int:
-    ids = list(
-        Receipt.objects.filter(applied_at=None)
-        .order_by("id")
-        .values_list("id", flat=True)[:MAX_IDS_PER_MESSAGE]
-    )
-    if ids:
-        publish(APPLY_RECEIPTS, {"receipt_ids": ids})
+def _hint_old_receipts() -> int:
+    waiting = Receipt.objects.filter(applied_at=None, received_at__lt=timezone.now() - HINT_GRACE)
+    ids = list(waiting.order_by("id").values_list("id", flat=True)[:RECEIPTS_AT_ONCE])
+    _hint_receipts(ids)
     return len(ids)
+
+
+def _hint_receipts(ids: Sequence[int]) -> None:
+    for start in range(0, len(ids), MAX_IDS_PER_MESSAGE):
+        publish(APPLY_RECEIPTS, {"receipt_ids": list(ids[start : start + MAX_IDS_PER_MESSAGE])})

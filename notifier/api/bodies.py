@@ -28,6 +28,11 @@ _decoders: dict[type, msgspec.json.Decoder[Any]] = {}
 _LOCATED = re.compile(r"^(?P<message>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown field `(.+)`")
 _TOO_DEEP = f"the body is nested more than {MAX_DEPTH} levels deep"
+# Possessive, and without the need of an end: linear whatever it is given.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_TO_ONE_KIND = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _MISSING = re.compile(r"missing required field `(.+)`")
 
 
@@ -48,6 +53,7 @@ def read_body(
 
 def decode(raw: bytes, shape: type[BodyType]) -> BodyType:
     """Return JSON bytes as `shape`; raise InvalidRequest that says where and why not."""
+    _refuse_unstorable(raw)
     decoder = _decoders.get(shape) or _decoders.setdefault(shape, msgspec.json.Decoder(shape))
     try:
         body: BodyType = decoder.decode(raw)
@@ -57,7 +63,6 @@ def decode(raw: bytes, shape: type[BodyType]) -> BodyType:
         raise InvalidRequest(_TOO_DEEP) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"the body is not valid JSON: {error}") from error
-    _refuse_unstorable(raw, body)
     return body
 
 
@@ -94,31 +99,22 @@ def _field_error(text: str) -> InvalidRequest:
     return InvalidRequest.of_field(path, message)
 
 
-def _refuse_unstorable(raw: bytes, body: msgspec.Struct) -> None:
-    # What decodes at a depth of 900 is a RecursionError when it is stored, further down the
-    # stack. Few brackets cannot nest deeply, and only the escape can carry a NUL into a string
-    # (raw ones are not valid JSON): looking for them first keeps the walk off the usual path.
-    many_brackets = raw.count(b"[") + raw.count(b"{") > MAX_DEPTH
-    escaped_nul = b"\\u0000" in raw
-    if many_brackets or escaped_nul:
-        try:
-            _walk(msgspec.to_builtins(body))
-        except RecursionError as error:
-            raise InvalidRequest(_TOO_DEEP) from error
+def _refuse_unstorable(raw: bytes) -> None:
+    """Raise InvalidRequest for JSON that would decode, but that nothing behind us can hold.
+
+    On the bytes, because decoding millions of values takes seconds; what is no JSON may be
+    refused here as well. What decodes at a depth of 900 is a RecursionError when it is stored,
+    further down the stack; few brackets cannot nest deeply. Only the escape can carry a NUL into
+    a string: raw ones are not valid JSON.
+    """
+    if b"\\u0000" in raw and _ESCAPED_NUL.search(raw):
+        raise InvalidRequest("NUL characters are not allowed")
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _is_too_deep(raw):
+        raise InvalidRequest(_TOO_DEEP)
 
 
-def _walk(body: object) -> None:
-    level: list[object] = [body]
-    for _ in range(MAX_DEPTH + 1):
-        if any(isinstance(value, str) and "\x00" in value for value in level):
-            raise InvalidRequest("NUL characters are not allowed")
-        level = [part for value in level for part in _parts_of(value)]
-        if not level:
-            return
-    raise InvalidRequest(_TOO_DEEP)
-
-
-def _parts_of(value: object) -> list[object]:
-    if isinstance(value, dict):
-        return [*value.keys(), *value.values()]
-    return value if isinstance(value, list) else []
+def _is_too_deep(raw: bytes) -> bool:
+    brackets = _STRING.sub(b"", raw).translate(_TO_ONE_KIND, delete=_NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        brackets = brackets.replace(b"[]", b"")  # the innermost level
+    return bool(brackets)

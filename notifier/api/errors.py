@@ -4,12 +4,12 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions as drf
 
 from notifier import errors
 from notifier.api.envelope import failure, failure_of
+from notifier.faults import DATABASE_AWAY
 
 log = structlog.get_logger(__name__)
 DATABASE_RETRY_AFTER = 5
@@ -19,7 +19,7 @@ def answer_exception(error: BaseException) -> HttpResponse:
     """Return the answer for any exception; what is not known is a bug: logged, and a bare 500."""
     if isinstance(error, errors.NotifierError):
         return failure_of(error)
-    if isinstance(error, OperationalError | InterfaceError):
+    if isinstance(error, DATABASE_AWAY):
         log.error("database_unavailable", error=type(error).__name__)
         return failure_of(
             errors.Unavailable("the database is away", retry_after=DATABASE_RETRY_AFTER)

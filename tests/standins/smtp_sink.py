@@ -158,7 +158,8 @@ def find_option(pattern: re.Pattern[str], addresses: Iterable[str | None]) -> st
 
 def describe_mail(session: Session, envelope: Envelope) -> dict[str, Any]:
     """Return the facts of a message: `raw` holds all its bytes in base64."""
-    raw = envelope.original_content or b""
+    raw: bytes = envelope.original_content or b""
+    login: Any = session.auth_data
     message = message_from_bytes(raw, policy=SMTP_POLICY)
     return {
         "mail_from": envelope.mail_from,
@@ -167,8 +168,8 @@ def describe_mail(session: Session, envelope: Envelope) -> dict[str, Any]:
         "notification_id": message["X-Notification-ID"],
         "subject": message["Subject"],
         "headers": [[name, str(value)] for name, value in message.items()],
-        "tls": session.ssl is not None,
-        "login": session.auth_data.login.decode() if session.auth_data else None,
+        "tls": bool(session.ssl),
+        "login": login.login.decode() if login else None,
         "raw": base64.b64encode(raw).decode(),
     }
 

@@ -422,7 +422,8 @@ def test_compiled_content_is_kept_per_key() -> None:
 def test_content_with_a_mistake_is_not_kept() -> None:
     with pytest.raises(RenderingError, match=r"text: .*line 1"):
         compiled("bad", "email", {"subject": "S", "text": "{{"})
-    assert compiled("bad", "email", {"subject": "S", "text": "x"}).render({})
+    kept = compiled("bad", "email", {"subject": "S", "text": "x"})
+    assert isinstance(kept.render({}), RenderedEmail)
 
 
 def test_the_cache_drops_what_was_used_longest_ago() -> None:

@@ -12,7 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from apps.templates.rendering import RenderingError, check_content, compile_content
+from apps.templates.rendering import (
+    RenderedEmail,
+    RenderingError,
+    check_content,
+    compile_content,
+)
 
 MAX_SECONDS = 1.0
 MAX_GROWTH_KIB = 50 * 1024
@@ -357,7 +362,7 @@ def test_variables_that_are_not_plain_bounded_json_are_refused(value: object) ->
 def test_plain_json_of_every_kind_is_accepted() -> None:
     template = compile_content(channel="email", content={"subject": "S", "text": "{{ v | size }}"})
     for value in (None, True, 0, 2**100, 1.5, "", "ü😀", [], {}, nest(6), {"a": {"b": [1, None]}}):
-        assert template.render({"v": value})
+        assert isinstance(template.render({"v": value}), RenderedEmail)
 
 
 @pytest.mark.parametrize(

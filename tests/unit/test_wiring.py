@@ -1,13 +1,19 @@
 """Names that travel as text between processes, which no linter sees."""
 
 from pathlib import Path
+from typing import Any
 
 import django.apps
 from celery import current_app
 from django.core.management import get_commands
+from kombu import Queue
 
 from deploy.local.roles import DEFAULTS, build_roles
 from notifier.topology import FAILED_QUEUE, QUEUE_OF_TASK, failed_queue, work_queues
+
+
+def arguments(queue: Queue) -> dict[str, Any]:
+    return dict(queue.queue_arguments or {})
 
 
 def test_every_task_name_of_the_topology_is_a_registered_task_and_the_other_way_round() -> None:
@@ -33,10 +39,10 @@ def test_queues_are_bounded_as_the_contract_says() -> None:
     day, week = 24 * 3600 * 1000, 7 * 24 * 3600 * 1000
     bounds = {
         queue.name: (
-            queue.queue_arguments["x-message-ttl"],
-            queue.queue_arguments["x-max-length"],
-            queue.queue_arguments["x-overflow"],
-            queue.queue_arguments["x-dead-letter-routing-key"],
+            arguments(queue)["x-message-ttl"],
+            arguments(queue)["x-max-length"],
+            arguments(queue)["x-overflow"],
+            arguments(queue)["x-dead-letter-routing-key"],
         )
         for queue in work_queues("quorum")
     }
@@ -45,12 +51,12 @@ def test_queues_are_bounded_as_the_contract_says() -> None:
         "push.queue": (day, 10_000, "reject-publish", "failed.queue"),
         "notification_status": (week, 50_000, "reject-publish", "failed.queue"),
     }
-    assert failed_queue("quorum").queue_arguments == {"x-queue-type": "quorum"}
+    assert arguments(failed_queue("quorum")) == {"x-queue-type": "quorum"}
 
 
 def test_classic_queues_carry_no_argument_that_only_quorum_queues_know() -> None:
     for queue in work_queues("classic"):
-        assert not {"x-delivery-limit", "x-dead-letter-strategy"} & queue.queue_arguments.keys()
+        assert not {"x-delivery-limit", "x-dead-letter-strategy"} & arguments(queue).keys()
 
 
 def test_every_command_of_the_contract_exists() -> None:

@@ -7,6 +7,8 @@ was under way when the process last ended is taken up again.
 
 import fcntl
 import logging
+import os
+import signal
 import socket
 import threading
 import warnings
@@ -97,7 +99,15 @@ def _silence_what_does_not_apply() -> None:
 
 
 def _start(name: str, target: Callable[[], None]) -> threading.Thread:
-    thread = threading.Thread(target=target, name=name, daemon=True)
+    def watched() -> None:
+        try:
+            target()
+        except BaseException:
+            log.critical("part_of_the_process_ended", part=name, exc_info=True)
+            os.kill(os.getpid(), signal.SIGTERM)  # a process that only accepts helps nobody
+            raise
+
+    thread = threading.Thread(target=watched, name=name, daemon=True)
     thread.start()
     return thread
 

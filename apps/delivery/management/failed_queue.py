@@ -7,12 +7,13 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import close_old_connections
 from kombu import Connection, Consumer, Message
 from kombu.mixins import ConsumerMixin
 
 from apps.delivery.services.dead_letters import sort_dead_letter
 from notifier.broker import declare_topology
+from notifier.faults import DATABASE_AWAY
 from notifier.topology import failed_queue
 
 log = structlog.get_logger(__name__)
@@ -49,7 +50,7 @@ class FailedQueueConsumer(ConsumerMixin):
                 body=body,
                 ids=named_ids(body),
             )
-        except (OperationalError, InterfaceError):
+        except DATABASE_AWAY:
             log.warning("dead_letter_waits_for_database")
             time.sleep(DATABASE_PAUSE_SECONDS)
             message.requeue()

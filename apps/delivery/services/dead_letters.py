@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from apps.delivery.models import DeadMessage
 from apps.notifications.models import Notification, NotificationEvent
 from notifier.broker import publish_story
-from notifier.topology import SCHEMA_VERSION, STORY
+from notifier.topology import SCHEMA_VERSION
 
 log = structlog.get_logger(__name__)
 
@@ -24,10 +24,12 @@ def route_dead_letters(*, ids: Sequence[UUID]) -> int:
     waiting = Notification.objects.dead_letters().filter(pk__in=ids, dead_lettered_at=None)
     routed = 0
     for notification in waiting:
-        publish_story(STORY, tell_story(notification))
-        routed += Notification.objects.filter(pk=notification.pk, dead_lettered_at=None).update(
-            dead_lettered_at=Now()
+        publish_story(tell_story(notification))
+        # Only this failure: a replay meanwhile may lead to another one, with its own story.
+        told = Notification.objects.dead_letters().filter(
+            pk=notification.pk, dead_lettered_at=None, finished_at=notification.finished_at
         )
+        routed += told.update(dead_lettered_at=Now())
     return routed
 
 
@@ -70,12 +72,11 @@ def sort_dead_letter(
     if ids and _are_known(ids):
         log.info("dead_letter_of_notifications", count=len(ids))
         return False
-    death = (headers.get("x-death") or [{}])[0]
     DeadMessage.objects.create(
-        first_queue=str(headers.get("x-first-death-queue") or "")[:255],
-        cause=str(death.get("reason") or headers.get("x-first-death-reason") or "")[:50],
-        task=str(headers.get("task") or "")[:255],
-        content_type=content_type[:255],
+        first_queue=_storable(headers.get("x-first-death-queue"))[:255],
+        cause=_storable(_find_cause(headers))[:50],
+        task=_storable(headers.get("task"))[:255],
+        content_type=_storable(content_type)[:255],
         headers=_plain(headers),
         body_digest=hashlib.sha256(body).hexdigest(),
         body_size=len(body),
@@ -96,9 +97,22 @@ def _are_known(ids: Sequence[str]) -> bool:
 _PRIVATE_HEADERS = frozenset({"argsrepr", "kwargsrepr"})
 
 
+def _find_cause(headers: Mapping[str, Any]) -> object:
+    deaths = headers.get("x-death")
+    if isinstance(deaths, list) and deaths and isinstance(deaths[0], dict):
+        return deaths[0].get("reason")
+    return headers.get("x-first-death-reason")
+
+
+def _storable(value: object) -> str:
+    """Return what a foreign header says as text that a database can hold."""
+    text = "" if value is None else str(value)
+    return text.encode("utf-8", "replace").decode().replace("\x00", "")
+
+
 def _plain(headers: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        str(name): _plain_value(value)
+        _storable(name): _plain_value(value)
         for name, value in headers.items()
         if name not in _PRIVATE_HEADERS
     }
@@ -106,9 +120,9 @@ def _plain(headers: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plain_value(value: Any) -> Any:
     if isinstance(value, dict):
-        return {str(name): _plain_value(each) for name, each in value.items()}
+        return {_storable(name): _plain_value(each) for name, each in value.items()}
     if isinstance(value, list):
         return [_plain_value(each) for each in value]
     if value is None or isinstance(value, bool | int | float):
         return value
-    return str(value).replace("\x00", "")[:1000]
+    return _storable(value)[:1000]

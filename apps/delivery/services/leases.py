@@ -1,12 +1,22 @@
 """Keeping claims: as long as a worker is at work, the sweep must not take its rows away."""
 
 import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from apps.notifications.models.transitions import release_claims, renew_claims
+import structlog
+
+from apps.notifications.models.transitions import claim, release_claims, renew_claims
+from notifier.faults import DATABASE_AWAY
+
+log = structlog.get_logger(__name__)
 
 # Renewed when this share of the lease is over, so that what is left covers one provider call.
 RENEW_AFTER = 1 / 3
+# A task gives back what it has not begun after so long: no chunk runs on and on behind a slow
+# provider, and a worker that is told to stop is soon done.
+LONGEST_TASK_SECONDS = 10.0
 
 
 class LeaseLost(Exception):
@@ -14,16 +24,24 @@ class LeaseLost(Exception):
 
 
 class Lease:
-    """The claims of one delivery task; `fences` are those whose outcome is still open."""
+    """The claims of one delivery task; `fences` are those whose outcome is not recorded yet."""
 
-    def __init__(self, fences: dict[UUID, int], *, seconds: float) -> None:
-        self.fences = fences
-        self.seconds = seconds
+    def __init__(self, ids: Sequence[UUID], *, seconds: float) -> None:
+        # Read before the claim: a worker that is paused in between must not think it has longer.
         self._begun_at = self._renewed_at = time.monotonic()
+        self.seconds = seconds
+        claims = claim(ids, lease_seconds=seconds)
+        self.fences = claims.fences
+        self._claimed_at = claims.claimed_at
+
+    def now(self) -> datetime:
+        """The time by the database's clock, which decides whether something has expired."""
+        return self._claimed_at + timedelta(seconds=time.monotonic() - self._begun_at)
 
     def is_worn_out(self) -> bool:
-        """Is it time to give the rest back? No task shall run on and on behind a slow provider."""
-        return time.monotonic() - self._begun_at > self.seconds / 2
+        """Is it time to give the rest back?"""
+        limit = min(self.seconds / 2, LONGEST_TASK_SECONDS)
+        return time.monotonic() - self._begun_at > limit
 
     def hold(self, notification_id: UUID) -> None:
         """Make sure, before a provider is called, that the row is ours; raise LeaseLost if not.
@@ -35,18 +53,27 @@ class Lease:
         if notification_id not in self.fences:
             raise LeaseLost
 
-    def settle(self, notification_id: UUID) -> None:
-        """Let go of a claim: its outcome is known."""
-        self.fences.pop(notification_id, None)
+    def settle(self, ids: Sequence[UUID]) -> None:
+        """Let go of claims: their outcomes are recorded."""
+        for notification_id in ids:
+            self.fences.pop(notification_id, None)
 
-    def give_back(self) -> None:
+    def give_back(self, ids: Sequence[UUID]) -> None:
         """Release what was not begun; its attempt does not count."""
-        if self.fences:
-            release_claims(self.fences)
-            self.fences = {}
+        fences = {id_: self.fences[id_] for id_ in ids if id_ in self.fences}
+        if fences:
+            release_claims(fences)
+            self.settle(list(fences))
 
     def _renew(self) -> None:
         asked_at = time.monotonic()
-        held = renew_claims(self.fences, lease_seconds=self.seconds)
+        try:
+            held = renew_claims(self.fences, lease_seconds=self.seconds)
+        except DATABASE_AWAY as error:
+            log.warning("lease_not_renewed", error=type(error).__name__)
+            # Two thirds are left at first: enough for a call. Later it is not ours to risk.
+            if asked_at - self._renewed_at > self.seconds * 2 * RENEW_AFTER:
+                raise LeaseLost from error
+            return
         self.fences = {id_: fence for id_, fence in self.fences.items() if id_ in held}
         self._renewed_at = asked_at

@@ -4,12 +4,12 @@ import threading
 from typing import Any, Literal
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 
 from apps.delivery.models import CapturedMessage
 from apps.delivery.providers import build_provider
 from apps.delivery.providers.capture import CapturingProvider
 from apps.delivery.providers.contract import Channel, EmailMessage, PushMessage, Transient
+from notifier.faults import DATABASE_AWAY
 
 Outlet = Any  # a Provider of either message; the channel decides which is handed to it
 Mode = Literal["live", "test"]
@@ -51,7 +51,7 @@ def keep_captured(message: EmailMessage | PushMessage, *, provider: str) -> None
             message=_as_dict(message),
             **shown,
         )
-    except (OperationalError, InterfaceError) as error:
+    except DATABASE_AWAY as error:
         raise Transient("the inbox could not be written", code="inbox_unavailable") from error
 
 

@@ -1,12 +1,12 @@
 """Handing one notification to the providers of its channel, and what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import structlog
-from django.db import InterfaceError, OperationalError
 
 from apps.delivery.providers.contract import (
     Misconfigured,
@@ -17,13 +17,14 @@ from apps.delivery.providers.contract import (
 )
 from apps.delivery.retry import RetryPolicy, Verdict, judge
 from apps.delivery.services.composing import Refusal, Target, compose
-from apps.delivery.services.leases import Lease
 from apps.delivery.services.outlets import Outlet, outlets_for
 from apps.notifications.models import Notification, Status
 from apps.notifications.models.transitions import Outcome
 from apps.users.services import remove_device
+from notifier.faults import DATABASE_AWAY
 
 log = structlog.get_logger(__name__)
+Guard = Callable[[UUID], None]  # raises when the notification must not be sent now
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,29 +50,29 @@ def fail_of_a_bug(notification: Notification, error: Exception) -> Outcome:
 
 
 def send_notification(
-    notification: Notification, *, lease: Lease, policy: RetryPolicy, now: datetime
+    notification: Notification, *, guard: Guard, policy: RetryPolicy, now: datetime
 ) -> Outcome:
     """Send one claimed notification and return its outcome; raises nothing a provider does.
 
-    Raises LeaseLost, before a provider is called, when the notification is not ours any more.
+    `guard` is asked before each provider call; what it raises goes through.
     """
     composed = compose(notification, now=now)
     if isinstance(composed, Refusal):
         return _refused(notification, composed)
     outlets = outlets_for(channel=notification.channel, mode=notification.mode)  # type: ignore[arg-type]  # the model's choices are the channels
-    attempts = [_attempt(notification, target, outlets, lease) for target in composed]
+    attempts = [_attempt(notification, target, outlets, guard) for target in composed]
     for attempt in attempts:
         _forget_gone_device(attempt)
     return _sum_up(notification, attempts, policy=policy)
 
 
 def _attempt(
-    notification: Notification, target: Target, outlets: Sequence[Outlet], lease: Lease
+    notification: Notification, target: Target, outlets: Sequence[Outlet], guard: Guard
 ) -> Attempt:
     """Try the providers in order; only a transient failure moves on to the next one."""
     attempt = Attempt(target=target)
     for outlet in outlets:
-        lease.hold(notification.pk)
+        guard(notification.pk)
         attempt.provider = outlet.name
         try:
             attempt.provider_message_id = outlet.send(target.message)
@@ -96,7 +97,7 @@ def _forget_gone_device(attempt: Attempt) -> None:
     if gone and attempt.target.device is not None:
         try:
             remove_device(device_id=attempt.target.device.pk)
-        except (OperationalError, InterfaceError):
+        except DATABASE_AWAY:
             # The outcome counts for more; the next push to this device removes it.
             log.warning("gone_device_was_kept", device_id=str(attempt.target.device.pk))
 

@@ -36,7 +36,7 @@ def apply_change(
     if is_postgresql():
         woken = f", pg_notify('{CHANNEL_OF_WAKEUPS}', '')" if wakes else ""
         return run(
-            f"WITH changed AS ({statement} RETURNING {'n' if 'AS n' in statement else TABLE}.*),"
+            f"WITH changed AS ({statement} RETURNING n.*),"
             f" logged AS (INSERT INTO {EVENTS} ({_EVENT_COLUMNS})"
             f" SELECT {_event_values()} FROM changed) SELECT {returning}{woken} FROM changed",
             parameters,

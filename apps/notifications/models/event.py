@@ -10,13 +10,13 @@ class NotificationEvent(models.Model):
     """What a notification's row said right after a change.
 
     `status` is a status, or the name of something that happened without changing it
-    (`opened`, `clicked`, `complained`, `discarded`).
+    (`opened`, `clicked`, `complained`, `late`).
     """
 
     notification = models.ForeignKey(Notification, models.CASCADE, related_name="events")
     at = models.DateTimeField(db_default=Now())
     status = models.CharField(max_length=16)
-    attempt = models.PositiveSmallIntegerField(default=0)
+    attempt = models.PositiveIntegerField(default=0)
     provider = models.CharField(max_length=100, blank=True)
     error_code = models.CharField(max_length=50, blank=True)
     error = models.TextField(blank=True)

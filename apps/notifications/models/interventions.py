@@ -16,13 +16,19 @@ def cancel_pending(notification_id: UUID) -> bool:
     return bool(apply_change(update, [encode_ids([notification_id])]))
 
 
-def replay_failed(ids: Sequence[UUID]) -> list[UUID]:
-    """Move failed → pending, with a fresh count of retries; returns the ids that were changed."""
+def replay_failed(ids: Sequence[UUID], *, discarded_too: bool = False) -> list[UUID]:
+    """Move failed → pending, as if it had just been accepted; returns the ids that were changed.
+
+    What was discarded stays discarded unless it is asked for. A push that failed has surely
+    reached no device, so each gets it again.
+    """
+    undiscarded = "" if discarded_too else "AND n.discarded_at IS NULL"
     update = (
         f"UPDATE {TABLE} AS n SET status = 'pending', reason = 'replay', retries = 0, doubts = 0,"
-        " error_code = '', error = '', provider = '', detail = '{}', dead_lettered_at = NULL,"
+        " error_code = '', error = '', provider = '', detail = '{}', reached_devices = '[]',"
+        " dead_lettered_at = NULL,"
         f" discarded_at = NULL, finished_at = NULL, expires_at = NULL, due_at = {now_sql()}"
-        f" WHERE n.id IN ({ids_sql()}) AND n.status = 'failed'"
+        f" WHERE n.id IN ({ids_sql()}) AND n.status = 'failed' {undiscarded}"
     )
     return [as_uuid(row[0]) for row in apply_change(update, [encode_ids(ids)], wakes=True)]
 

@@ -45,7 +45,10 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
     def readable_by(self, principal: Principal) -> Self:
         """What a caller may read: all of its organization with `read`, else its own."""
         rows = self.in_organization(principal.organization_id)
-        return rows if principal.can("read") else rows.filter(user_id=principal.user_id)
+        if principal.can("read"):
+            return rows
+        # Without a person behind the caller, `user_id=None` would match every bare address.
+        return rows.filter(user_id=principal.user_id) if principal.user_id else rows.none()
 
     def dead_letters(self) -> Self:
         """Given up and not discarded: they wait for a person."""
@@ -93,7 +96,7 @@ class Notification(models.Model):
     # Where it stands.
     status = models.CharField(max_length=10, choices=Status)
     reason = models.CharField(max_length=50, blank=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0)
     retries = models.PositiveSmallIntegerField(default=0)
     doubts = models.PositiveSmallIntegerField(default=0)
     fence = models.PositiveIntegerField(default=0)
@@ -137,6 +140,16 @@ class Notification(models.Model):
                 fields=["finished_at"],
                 condition=models.Q(status="failed", discarded_at=None),
                 name="notification_dead_letters",
+            ),
+            models.Index(
+                fields=["finished_at"],
+                condition=models.Q(status="failed", dead_lettered_at=None, discarded_at=None),
+                name="notification_unrouted",
+            ),
+            models.Index(
+                fields=["expires_at"],
+                condition=models.Q(status="pending", expires_at__isnull=False),
+                name="notification_expiring",
             ),
             models.Index(
                 fields=["organization", "-created_at", "-id"], name="notification_newest"

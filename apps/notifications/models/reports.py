@@ -12,6 +12,7 @@ from notifier.sql import (
     encode_ids,
     encode_rows,
     ids_sql,
+    is_postgresql,
     json_rows_sql,
     now_sql,
     run,
@@ -78,13 +79,14 @@ def _apply(row: Mapping[str, Any]) -> bool:
     update = (
         f"UPDATE {TABLE} AS n SET status = r.kind, reason = 'receipt', error_code = r.error_code,"
         " error = r.error, detail = r.detail, lease_until = NULL,"
+        f" sent_at = COALESCE(n.sent_at, {now_sql()}), dead_lettered_at = NULL,"
         f" finished_at = COALESCE(n.finished_at, {now_sql()})"
         f" FROM {json_rows_sql(_COLUMNS)} AS r WHERE n.id = r.id AND ({_MOVES})"
     )
-    if apply_change(update, [encode_rows([row])]):
-        return True
     if row["kind"] in ("delivered", "bounced", "failed") and _is_being_sent(row["id"]):
         return False
+    if apply_change(update, [encode_rows([row])]):
+        return True
     log_event(
         row["id"],
         status=row["kind"],
@@ -97,5 +99,10 @@ def _apply(row: Mapping[str, Any]) -> bool:
 
 
 def _is_being_sent(notification_id: UUID) -> bool:
-    sending = f"SELECT 1 FROM {TABLE} WHERE id IN ({ids_sql()}) AND status = 'sending'"
-    return bool(run(sending, [encode_ids([notification_id])]))
+    """Look, and keep the row until the end of the transaction: its outcome may be arriving."""
+    lock = "FOR UPDATE" if is_postgresql() else ""
+    status = run(
+        f"SELECT status FROM {TABLE} WHERE id IN ({ids_sql()}) {lock}",
+        [encode_ids([notification_id])],
+    )
+    return status == [("sending",)]

@@ -6,7 +6,7 @@ has already moved on is simply not returned.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +26,8 @@ from notifier.sql import (
 
 # How long a published message may stay unclaimed before the row is published again.
 REPUBLISH_AFTER_SECONDS = 60
+# How many rows one statement of the sweep takes: the next one, seconds later, takes the next.
+SWEEP_AT_ONCE = 5000
 # A notification that takes its worker down must not do so for ever (spec section 4: six tries).
 MAX_DOUBTS = 5
 
@@ -102,6 +104,9 @@ class DueNotification:
     priority: int
     due_at: datetime
     correlation_id: str
+    # Sent in a message of its own: it must never be repeated because of a neighbour, or may be
+    # what took its worker down before.
+    travels_alone: bool = False
 
 
 def insert_accepted(rows: Sequence[Mapping[str, Any]]) -> dict[UUID, datetime]:
@@ -113,7 +118,7 @@ def insert_accepted(rows: Sequence[Mapping[str, Any]]) -> dict[UUID, datetime]:
     columns = ", ".join(_NEW_COLUMNS)
     values = ", ".join(_new_value(name) for name in _NEW_COLUMNS)
     insert = (
-        f"INSERT INTO {TABLE} ({columns}, created_at, finished_at, attempts, retries, doubts,"
+        f"INSERT INTO {TABLE} AS n ({columns}, created_at, finished_at, attempts, retries, doubts,"
         " fence, provider, provider_message_id, error_code, error, detail, reached_devices)"
         f" SELECT {values}, {now_sql()},"
         f" CASE WHEN r.status = 'pending' THEN NULL ELSE {now_sql()} END,"
@@ -137,8 +142,11 @@ def take_due(*, channel: str, limit: int) -> list[DueNotification]:
         f" lease_until = {now_sql(plus=str(REPUBLISH_AFTER_SECONDS))}"
         f" WHERE {among_sql('n.id', due)}"
     )
-    rows = apply_change(update, [channel, limit], returning="id, priority, due_at, correlation_id")
-    taken = [DueNotification(as_uuid(i), p, as_datetime(d), c) for i, p, d, c in rows]
+    alone = "doubts > 0 OR delivery_guarantee = 'at_most_once'"
+    rows = apply_change(
+        update, [channel, limit], returning=f"id, priority, due_at, correlation_id, {alone}"
+    )
+    taken = [DueNotification(as_uuid(i), p, as_datetime(d), c, bool(a)) for i, p, d, c, a in rows]
     return sorted(taken, key=lambda row: (-row.priority, row.due_at, row.id))
 
 
@@ -151,8 +159,16 @@ def return_unpublished(ids: Sequence[UUID]) -> None:
     apply_change(update, [encode_ids(ids)])
 
 
-def claim(ids: Sequence[UUID], *, lease_seconds: float) -> dict[UUID, int]:
-    """Move queued → sending for those that are still to be sent; returns id → fence.
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a worker may send now: id → fence, and the time by the database's clock."""
+
+    fences: dict[UUID, int]
+    claimed_at: datetime
+
+
+def claim(ids: Sequence[UUID], *, lease_seconds: float) -> Claims:
+    """Move queued → sending for those that are still to be sent.
 
     Committed before the first byte leaves. Counts the attempt and takes the lease. A message that
     arrives twice, late or for a settled notification claims nothing.
@@ -166,15 +182,19 @@ def claim(ids: Sequence[UUID], *, lease_seconds: float) -> dict[UUID, int]:
         " fence = fence + 1, reason = '', error_code = '', error = '', provider = '',"
         f" detail = '{{}}', lease_until = {now_sql(plus='%s')} WHERE {among_sql('n.id', mine)}"
     )
-    rows = apply_change(update, [lease_seconds, encode_ids(ids)], returning="id, fence")
-    return {as_uuid(row[0]): row[1] for row in rows}
+    rows = apply_change(
+        update, [lease_seconds, encode_ids(ids)], returning=f"id, fence, {now_sql()}"
+    )
+    claimed_at = as_datetime(rows[0][2]) if rows else datetime.fromtimestamp(0, tz=UTC)
+    return Claims({as_uuid(row[0]): row[1] for row in rows}, claimed_at)
 
 
 def record_outcomes(outcomes: Sequence[Outcome]) -> list[UUID]:
     """Move sending → what the outcome says; returns the ids that were changed.
 
     An outcome whose fence is no longer the row's came too late (the lease was over and another
-    worker has it): it changes nothing and is left in the timeline as `late`.
+    worker has claimed it): it changes nothing and is left in the timeline as `late`. A late
+    `sent` that nobody has claimed since is still the truth.
     """
     update = (
         f"UPDATE {TABLE} AS n SET status = r.status, reason = r.reason,"
@@ -184,14 +204,16 @@ def record_outcomes(outcomes: Sequence[Outcome]) -> list[UUID]:
         " reached_devices = r.reached_devices,"
         f" due_at = {now_sql(plus='r.retry_in')}, lease_until = NULL,"
         f" sent_at = CASE WHEN r.status = 'sent' THEN {now_sql()} ELSE n.sent_at END,"
-        f" finished_at = CASE WHEN r.status = 'pending' THEN NULL ELSE {now_sql()} END"
+        f" finished_at = CASE WHEN r.status = 'pending' THEN NULL ELSE {now_sql()} END,"
+        " dead_lettered_at = NULL"
         f" FROM {json_rows_sql(_OUTCOME_COLUMNS)} AS r"
-        " WHERE n.id = r.id AND n.fence = r.fence AND n.status = 'sending'"
+        " WHERE n.id = r.id AND n.fence = r.fence AND (n.status = 'sending'"
+        " OR (r.status = 'sent' AND n.status IN ('pending', 'queued', 'failed')))"
     )
     rows = apply_change(update, [encode_rows([_outcome_row(each) for each in outcomes])])
-    recorded = [as_uuid(row[0]) for row in rows]
-    _log_late([each for each in outcomes if each.id not in set(recorded)])
-    return recorded
+    recorded = {as_uuid(row[0]) for row in rows}
+    missing = [each for each in outcomes if each.id not in recorded]
+    return [*recorded, *_settle_missing(missing)]
 
 
 def renew_claims(fences: Mapping[UUID, int], *, lease_seconds: float) -> set[UUID]:
@@ -227,10 +249,9 @@ def recover_unclaimed(*, at_once: bool = False) -> int:
 
     `at_once` does not wait: for a broker that lived in a process which is gone.
     """
-    overdue = "" if at_once else f"AND n.lease_until < {now_sql()}"
     update = (
         f"UPDATE {TABLE} AS n SET status = 'pending', reason = 'not_claimed', lease_until = NULL"
-        f" WHERE n.status = 'queued' {overdue}"
+        f" WHERE {among_sql('n.id', _overdue('queued', at_once=at_once))}"
     )
     return len(apply_change(update, [], wakes=True))
 
@@ -241,7 +262,6 @@ def recover_in_doubt(*, at_once: bool = False) -> int:
     Nobody knows whether the provider took it. Sent again with the same Message-ID, unless the
     notification says at most once, or has been in doubt too often.
     """
-    overdue = "" if at_once else f"AND n.lease_until < {now_sql()}"
     gives_up = f"(n.delivery_guarantee = 'at_most_once' OR n.doubts >= {MAX_DOUBTS})"
     update = (
         f"UPDATE {TABLE} AS n SET reason = 'in_doubt', error_code = 'in_doubt',"
@@ -249,23 +269,51 @@ def recover_in_doubt(*, at_once: bool = False) -> int:
         " taken it', doubts = n.doubts + 1, lease_until = NULL,"
         f" status = CASE WHEN {gives_up} THEN 'failed' ELSE 'pending' END,"
         f" finished_at = CASE WHEN {gives_up} THEN {now_sql()} END,"
-        f" due_at = {now_sql()} WHERE n.status = 'sending' {overdue}"
+        f" due_at = {now_sql()}, dead_lettered_at = NULL"
+        f" WHERE {among_sql('n.id', _overdue('sending', at_once=at_once))}"
     )
     return len(apply_change(update, [], wakes=True))
 
 
 def expire_overdue() -> int:
     """Move pending → expired: `expires_at` has passed."""
+    overdue = (
+        f"SELECT id FROM {TABLE} WHERE status = 'pending' AND expires_at <= {now_sql()}"
+        f" LIMIT {SWEEP_AT_ONCE} {skip_locked_sql()}"
+    )
     update = (
         f"UPDATE {TABLE} AS n SET status = 'expired', reason = 'expires_at_passed',"
-        f" finished_at = {now_sql()} WHERE n.status = 'pending' AND n.expires_at <= {now_sql()}"
+        f" finished_at = {now_sql()} WHERE {among_sql('n.id', overdue)}"
     )
     return len(apply_change(update, []))
 
 
-def _log_late(outcomes: Sequence[Outcome]) -> None:
+def _overdue(status: str, *, at_once: bool) -> str:
+    """Rows in flight that nobody answers for; a row that is locked elsewhere is left for later."""
+    condition = "" if at_once else f"AND lease_until < {now_sql()}"
+    limit = "" if at_once else f"LIMIT {SWEEP_AT_ONCE}"
+    return (
+        f"SELECT id FROM {TABLE} WHERE status = '{status}' {condition} {limit} {skip_locked_sql()}"
+    )
+
+
+def _settle_missing(outcomes: Sequence[Outcome]) -> list[UUID]:
+    """Return those that were recorded before (a commit whose answer was lost); note the late."""
+    if not outcomes:
+        return []
+    standing = {
+        as_uuid(row[0]): (row[1], row[2])
+        for row in run(
+            f"SELECT id, fence, status FROM {TABLE} WHERE id IN ({ids_sql()})",
+            [encode_ids([each.id for each in outcomes])],
+        )
+    }
+    recorded = [each for each in outcomes if standing.get(each.id) == (each.fence, each.status)]
     for outcome in outcomes:
-        log_event(outcome.id, status="late", reason=outcome.status, error=outcome.error)
+        if outcome not in recorded:
+            detail = {"outcome": outcome.status, "provider": outcome.provider}
+            log_event(outcome.id, status="late", error=_storable(outcome.error), detail=detail)
+    return [each.id for each in recorded]
 
 
 def _new_value(name: str) -> str:
@@ -279,12 +327,25 @@ def _outcome_row(outcome: Outcome) -> dict[str, Any]:
         "status": outcome.status,
         "reason": outcome.reason,
         "provider": outcome.provider,
-        "provider_message_id": outcome.provider_message_id,
-        "error_code": outcome.error_code,
-        "error": outcome.error,
-        "detail": dict(outcome.detail),
+        "provider_message_id": _storable(outcome.provider_message_id)[:255],
+        "error_code": _storable(outcome.error_code)[:50],
+        "error": _storable(outcome.error),
+        "detail": _storable_detail(outcome.detail),
         "retry_in": outcome.retry_in,
         "retries": int(outcome.counts_as_retry),
         "doubts": int(outcome.in_doubt),
         "reached_devices": list(outcome.reached_devices),
     }
+
+
+def _storable(text: str) -> str:
+    """Return a provider's words as text that a database can hold."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "")
+
+
+def _storable_detail(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {_storable(str(key)): _storable_detail(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable_detail(each) for each in value]
+    return _storable(value) if isinstance(value, str) else value

@@ -64,7 +64,9 @@ def cancel_notification(*, notification: Notification) -> None:
 
 def replay_notification(*, notification: Notification) -> None:
     """Send a failed notification again; raise Conflict from any other state."""
-    if notification.status != Status.FAILED or not replay_failed([notification.pk]):
+    if notification.status != Status.FAILED or not replay_failed(
+        [notification.pk], discarded_too=True
+    ):
         raise Conflict("only a failed notification can be replayed")
 
 

@@ -29,7 +29,9 @@ class Preparation:
     batch_id: UUID | None = None
     users: dict[UUID, User] = field(default_factory=dict)
     with_devices: set[UUID] = field(default_factory=set)
-    versions: dict[tuple[str, str | None], TemplateVersion] = field(default_factory=dict)
+    versions: dict[tuple[str, str | None], TemplateVersion | NotFound] = field(
+        default_factory=dict
+    )
 
     def load_users(self, ids: set[UUID], *, channel: str) -> None:
         """Look up the users of all orders at once; foreign and erased ones stay unknown."""
@@ -52,10 +54,20 @@ class Preparation:
     def version(self, code: str, language: str | None) -> TemplateVersion:
         key = (code, language)
         if key not in self.versions:
-            self.versions[key] = find_published(
+            self.versions[key] = self._find_version(code, language)
+        found = self.versions[key]
+        if isinstance(found, NotFound):
+            raise NotFound(found.message)
+        return found
+
+    def _find_version(self, code: str, language: str | None) -> TemplateVersion | NotFound:
+        """A miss is remembered too: ten thousand rows may have the same."""
+        try:
+            return find_published(
                 organization_id=self.principal.organization_id, code=code, language=language
             )
-        return self.versions[key]
+        except NotFound as error:
+            return error
 
 
 def prepare_row(order: NotificationOrder, preparation: Preparation) -> Row:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from apps.notifications.models import Notification, Receipt, Status
+from apps.notifications.models import Notification, Receipt
 from apps.notifications.models.reports import apply_receipts
 from apps.notifications.services.status import refresh_statuses
 from notifier.authentication import Principal
@@ -71,10 +71,5 @@ def find_reported(*, reference: str, principal: Principal) -> Notification:
 
 
 def apply_stored_receipts(*, ids: Sequence[int]) -> None:
-    """Apply receipts to their rows; repeated ones change nothing.
-
-    A provider may report before the worker has committed that it sent: such a receipt stays
-    stored until the outcome is known, and the sweep hints at it again.
-    """
-    rows = Receipt.objects.filter(pk__in=ids).exclude(notification__status=Status.SENDING)
-    refresh_statuses(ids=apply_receipts(list(rows.values_list("pk", flat=True))))
+    """Apply receipts to their rows; repeated ones change nothing."""
+    refresh_statuses(ids=apply_receipts(ids))

@@ -1,5 +1,6 @@
 """Every route of the contract answers as spec 3.4 to 3.6 say, and there are no others."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -143,7 +144,7 @@ def test_every_success_says_where_its_page_stands(world: World) -> None:
 
 def test_the_schema_and_its_pages_come_from_here() -> None:
     schema = Caller().send("GET", "//api/schema", Accept="application/vnd.oai.openapi+json")
-    assert (schema.status_code, schema.json()["openapi"]) == (200, "3.1.0")
+    assert (schema.status_code, json.loads(schema.content)["openapi"]) == (200, "3.1.0")
     page = Caller().send("GET", "//api/docs")
     assert (page.status_code, page["Content-Type"].split(";")[0]) == (200, "text/html")
     assert b"http://" not in page.content.replace(b"http://testserver", b"")
@@ -152,7 +153,7 @@ def test_the_schema_and_its_pages_come_from_here() -> None:
 
 def test_the_schema_knows_every_route_of_the_table() -> None:
     schema = Caller().send("GET", "//api/schema", Accept="application/vnd.oai.openapi+json")
-    paths = schema.json()["paths"]
+    paths = json.loads(schema.content)["paths"]
     for row in CONTRACT:
         path = "/api/v1/" + row.route.translate(str.maketrans("<>", "{}"))
         for kind in ("uuid", "str", "int"):

@@ -39,7 +39,7 @@ def begin(notification_id: UUID) -> int:
     """Take and claim a notification that is due, and return its fence."""
     row = Notification.objects.get(pk=notification_id)
     take_due(channel=row.channel, limit=1000)
-    return claim([notification_id], lease_seconds=60)[notification_id]
+    return claim([notification_id], lease_seconds=60).fences[notification_id]
 
 
 def finish(notification_id: UUID, status: str = "sent", **fields: Any) -> UUID:

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.notifications.models import Batch, Notification
 from notifier.models import Organization
@@ -200,6 +201,20 @@ def test_an_unknown_template_or_one_of_the_other_channel_is_refused_as_a_whole(
     assert sender.post("/notifications/bulk", bulk(row(), template_code="none")).status == 404
     assert sender.post("/notifications/bulk", bulk(row(), template_code="ping")).status == 422
     assert not Batch.objects.exists()
+
+
+def test_rows_without_a_published_version_are_rejected_one_by_one(
+    sender: Caller, organization: Organization
+) -> None:
+    draft = {"code": "draft", "channel": "email", "content": {"subject": "a", "text": "b"}}
+    key_of(organization, "templates").post("/templates", draft | {"publish": False})
+    with CaptureQueriesContext(connection) as queries:
+        rows = (row(number) for number in range(50))
+        answer = sender.post("/notifications/bulk", bulk(*rows, template_code="draft"))
+    assert (answer.status, answer.data["accepted"]) == (202, 0)
+    assert {each["error"] for each in answer.data["rejected"]} == {"not_found"}
+    assert len(answer.data["rejected"]) == 50
+    assert len(queries) < 20
 
 
 def test_a_body_may_have_16_mib_and_no_more(sender: Caller) -> None:

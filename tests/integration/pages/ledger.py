@@ -27,7 +27,7 @@ def accept_mail(organization: Organization, **fields: Any) -> Notification:
 def settle_mail(notification: Notification, *, status: str, **fields: Any) -> Notification:
     """Take, claim and record one notification that is due."""
     take_due(channel=notification.channel, limit=1000)
-    fence = claim([notification.pk], lease_seconds=60)[notification.pk]
+    fence = claim([notification.pk], lease_seconds=60).fences[notification.pk]
     outcome = Outcome(id=notification.pk, fence=fence, status=status, **{"detail": {}, **fields})
     record_outcomes([outcome])
     notification.refresh_from_db()

@@ -17,10 +17,14 @@ class Command(BaseCommand):
     help = "Store what no worker could handle, until stopped."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+            signal.signal(number, _end)
         log.info("dead_letter_consumer_started")
         with current_app.connection_for_read() as connection:
-            run_consumer(connection, stop)
-        log.info("dead_letter_consumer_stopped")
+            run_consumer(connection, threading.Event())
+
+
+def _end(*_: object) -> None:
+    """End at once, also while waiting for a broker: a message is acknowledged after its commit."""
+    log.info("dead_letter_consumer_stopped")
+    raise SystemExit(0)
