@@ -20,6 +20,7 @@ import structlog
 import waitress
 from celery import current_app
 from celery.exceptions import SecurityWarning
+from celery.worker import state as worker_state
 from django.core.servers.basehttp import get_internal_wsgi_application
 
 from apps.delivery.management.failed_queue import run_consumer
@@ -69,11 +70,10 @@ def run_everything(listener: socket.socket) -> int:
     """Serve, relay and work until SIGINT or SIGTERM; return the exit code."""
     _silence_what_does_not_apply()
     stop = threading.Event()
-    threads = [
-        _start("web", lambda: _serve(listener)),
-        _start("relay", lambda: Relay().run(stop)),
-        _start("dead-letters", lambda: _consume_dead_letters(stop)),
-    ]
+    broken = threading.Event()
+    _start("web", lambda: _serve(listener), broken)
+    relay = _start("relay", lambda: Relay().run(stop), broken)
+    _start("dead-letters", lambda: _consume_dead_letters(stop), broken)
     worker = current_app.Worker(
         pool="threads",
         concurrency=WORKER_THREADS,
@@ -86,8 +86,10 @@ def run_everything(listener: socket.socket) -> int:
     )
     worker.start()
     stop.set()
-    threads[1].join(timeout=5)
-    return worker.exitcode or 0
+    relay.join(timeout=5)
+    # Celery calls a Ctrl-C a failure; here it is how one stops. Nobody asked: it is one.
+    was_asked = worker_state.should_stop is not None
+    return 0 if was_asked and not broken.is_set() else 1
 
 
 def _silence_what_does_not_apply() -> None:
@@ -98,12 +100,15 @@ def _silence_what_does_not_apply() -> None:
     warnings.filterwarnings("ignore", category=SecurityWarning)
 
 
-def _start(name: str, target: Callable[[], None]) -> threading.Thread:
+def _start(name: str, target: Callable[[], None], broken: threading.Event) -> threading.Thread:
+    """Run a part of the process; when a fault ends it, the whole ends."""
+
     def watched() -> None:
         try:
             target()
         except BaseException:
             log.critical("part_of_the_process_ended", part=name, exc_info=True)
+            broken.set()
             os.kill(os.getpid(), signal.SIGTERM)  # a process that only accepts helps nobody
             raise
 
