@@ -10,10 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import environ
+from notifier.setting_values import (
+    MIN_SECRET_LENGTH,
+    as_database,
+    as_list,
+    as_secret,
+    as_switch,
+    as_text,
+    integer,
+    number,
+    one_of,
+    url_of,
+)
 
 DEVELOPMENT, STAGING, PRODUCTION = "development", "staging", "production"
-MIN_SECRET_LENGTH = 32
 
 
 class InvalidSetting(Exception):
@@ -33,70 +43,6 @@ class Setting:
     generated: bool = False  # made into var/ where it is missing, required in production
 
 
-def _text(value: str) -> str:
-    return value
-
-
-def _list(value: str) -> list[str]:
-    return [part.strip() for part in value.split(",") if part.strip()]
-
-
-def _one_of(*allowed: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value not in allowed:
-            raise ValueError
-        return value
-
-    return parse
-
-
-def _number(*, at_least: float, at_most: float = 1e9) -> Callable[[str], float]:
-    def parse(value: str) -> float:
-        number = float(value)
-        if not at_least <= number <= at_most:
-            raise ValueError
-        return number
-
-    return parse
-
-
-def _integer(*, at_least: int, at_most: int = 10**9) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        number = int(value)
-        if not at_least <= number <= at_most:
-            raise ValueError
-        return number
-
-    return parse
-
-
-def _switch(value: str) -> bool:
-    return {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}[
-        value.lower()
-    ]
-
-
-def _url(*schemes: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value and value.partition("://")[0] not in schemes:
-            raise ValueError
-        return value
-
-    return parse
-
-
-def _database(value: str) -> dict[str, Any]:
-    if value.partition("://")[0] not in ("postgres", "postgresql", "sqlite"):
-        raise ValueError
-    return dict(environ.Env.db_url_config(value))
-
-
-def _secret(value: str) -> str:
-    if len(value) < MIN_SECRET_LENGTH:
-        raise ValueError
-    return value
-
-
 _SECONDS = "a number of seconds"
 _PROVIDERS = (
     "comma-separated provider URLs, for example smtp://user:password@host:587?tls=starttls"
@@ -106,14 +52,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="NOTIFIER_ENV",
         meaning="Which kind of installation this is; staging and production want real secrets",
-        parse=_one_of(DEVELOPMENT, STAGING, PRODUCTION),
+        parse=one_of(DEVELOPMENT, STAGING, PRODUCTION),
         expected="development, staging or production",
         default=DEVELOPMENT,
     ),
     Setting(
         name="SECRET_KEY",
         meaning="Signs cookies and tokens of pages",
-        parse=_secret,
+        parse=as_secret,
         expected=f"at least {MIN_SECRET_LENGTH} random characters",
         secret=True,
         generated=True,
@@ -121,7 +67,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="JWT_SIGNING_KEY",
         meaning="Signs access and refresh tokens",
-        parse=_secret,
+        parse=as_secret,
         expected=f"at least {MIN_SECRET_LENGTH} random characters",
         secret=True,
         generated=True,
@@ -129,7 +75,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="DATABASE_URL",
         meaning="PostgreSQL for servers; SQLite for one process",
-        parse=_database,
+        parse=as_database,
         expected="postgres://user:password@host:5432/name or sqlite:///path",
         default="sqlite:///{var}/notifier.sqlite3",
         secret=True,
@@ -137,7 +83,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="BROKER_URL",
         meaning="RabbitMQ; memory:// lives inside one process",
-        parse=_url("amqp", "amqps", "memory"),
+        parse=url_of("amqp", "amqps", "memory"),
         expected="amqp://user:password@host:5672//, amqps://… or memory://",
         default="memory://",
         secret=True,
@@ -145,21 +91,21 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="CACHE_URL",
         meaning="Redis; empty keeps the cache inside the process",
-        parse=_url("redis", "rediss"),
+        parse=url_of("redis", "rediss"),
         expected="redis://host:6379/0 or rediss://…",
         secret=True,
     ),
     Setting(
         name="RABBITMQ_QUEUE_TYPE",
         meaning="Kind of the queues; classic has no limit to redeliveries",
-        parse=_one_of("quorum", "classic"),
+        parse=one_of("quorum", "classic"),
         expected="quorum or classic",
         default="quorum",
     ),
     Setting(
         name="EMAIL_PROVIDERS",
         meaning="E-mail providers in failover order",
-        parse=_text,
+        parse=as_text,
         expected=_PROVIDERS,
         default="capture://",
         secret=True,
@@ -167,7 +113,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="PUSH_PROVIDERS",
         meaning="Push providers in failover order",
-        parse=_text,
+        parse=as_text,
         expected="comma-separated provider URLs, for example fcm:///path/service-account.json",
         default="capture://",
         secret=True,
@@ -175,76 +121,76 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="DEFAULT_FROM_EMAIL",
         meaning="Sender of every mail",
-        parse=_text,
+        parse=as_text,
         expected="an address, or `Name <address>`",
         default="Notifier <notifier@localhost.localdomain>",
     ),
     Setting(
         name="ALLOWED_HOSTS",
         meaning="Host names that the API answers to",
-        parse=_list,
+        parse=as_list,
         expected="comma-separated host names",
         default="localhost,127.0.0.1,[::1]",
     ),
     Setting(
         name="CORS_ALLOWED_ORIGINS",
         meaning="Web origins whose pages may call the API",
-        parse=_list,
+        parse=as_list,
         expected="comma-separated origins such as https://app.example.org",
     ),
     Setting(
         name="TRUSTED_PROXY_COUNT",
         meaning="How many proxies in front append to X-Forwarded-For",
-        parse=_integer(at_least=0, at_most=10),
+        parse=integer(at_least=0, at_most=10),
         expected="a whole number from 0 to 10",
         default="0",
     ),
     Setting(
         name="REGISTRATION_OPEN",
         meaning="May strangers register as members of the default organization",
-        parse=_switch,
+        parse=as_switch,
         expected="true or false",
         default="true",
     ),
     Setting(
         name="RETRY_MAX",
         meaning="Retries after a first failed attempt",
-        parse=_integer(at_least=0, at_most=20),
+        parse=integer(at_least=0, at_most=20),
         expected="a whole number from 0 to 20",
         default="3",
     ),
     Setting(
         name="RETRY_BASE_SECONDS",
         meaning="Base of the exponential wait: base ** attempt",
-        parse=_number(at_least=0.01, at_most=60),
+        parse=number(at_least=0.01, at_most=60),
         expected=f"{_SECONDS} from 0.01 to 60",
         default="2",
     ),
     Setting(
         name="RETRY_CAP_SECONDS",
         meaning="Longest wait between two attempts",
-        parse=_number(at_least=0.01, at_most=86400),
+        parse=number(at_least=0.01, at_most=86400),
         expected=f"{_SECONDS} up to 86400",
         default="300",
     ),
     Setting(
         name="SEND_LEASE_SECONDS",
         meaning="How long a worker may hold a notification before it counts as lost",
-        parse=_number(at_least=1, at_most=3600),
+        parse=number(at_least=1, at_most=3600),
         expected=f"{_SECONDS} from 1 to 3600",
         default="60",
     ),
     Setting(
         name="LOG_FORMAT",
         meaning="Shape of the log lines",
-        parse=_one_of("json", "console"),
+        parse=one_of("json", "console"),
         expected="json or console",
         default="console",
     ),
     Setting(
         name="LOG_LEVEL",
         meaning="Least severity that is logged",
-        parse=_one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+        parse=one_of("DEBUG", "INFO", "WARNING", "ERROR"),
         expected="DEBUG, INFO, WARNING or ERROR",
         default="INFO",
     ),

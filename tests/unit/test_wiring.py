@@ -5,7 +5,7 @@ from typing import Any
 
 import django.apps
 from celery import current_app
-from django.core.management import get_commands
+from django.core.management import call_command, get_commands
 from kombu import Queue
 
 from deploy.local.roles import DEFAULTS, build_roles
@@ -82,3 +82,10 @@ def test_every_command_of_the_contract_exists() -> None:
 def test_every_app_is_installed_under_its_own_label() -> None:
     labels = {config.label for config in django.apps.apps.get_app_configs()}
     assert {"notifier", "users", "templates", "notifications", "delivery"} <= labels
+
+
+def test_the_committed_schema_is_what_the_code_says(tmp_path: Path) -> None:
+    fresh = tmp_path / "openapi.yaml"
+    call_command("spectacular", file=str(fresh), validate=True, fail_on_warn=True)
+    committed = Path(__file__).parents[2] / "docs/openapi.yaml"
+    assert fresh.read_text() == committed.read_text(), "run `make schema`"

@@ -1,0 +1,42 @@
+"""How a notification moves from accept to its end: accept, relay, workers and sweep.
+
+Each transition is one conditional UPDATE; conditions make it safe to repeat: what another process
+has already moved on is simply not returned.
+"""
+
+from apps.notifications.models.transitions.claiming import (
+    Claims,
+    claim,
+    release_claims,
+    renew_claims,
+)
+from apps.notifications.models.transitions.publishing import (
+    DueNotification,
+    insert_accepted,
+    return_unpublished,
+    take_due,
+)
+from apps.notifications.models.transitions.recording import Outcome, record_outcomes
+from apps.notifications.models.transitions.sweeping import (
+    MAX_DOUBTS,
+    expire_overdue,
+    recover_in_doubt,
+    recover_unclaimed,
+)
+
+__all__ = [
+    "MAX_DOUBTS",
+    "Claims",
+    "DueNotification",
+    "Outcome",
+    "claim",
+    "expire_overdue",
+    "insert_accepted",
+    "record_outcomes",
+    "recover_in_doubt",
+    "recover_unclaimed",
+    "release_claims",
+    "renew_claims",
+    "return_unpublished",
+    "take_due",
+]

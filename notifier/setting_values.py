@@ -1,0 +1,72 @@
+"""How the text of an environment variable becomes a setting's value; ValueError when it cannot."""
+
+from collections.abc import Callable
+from typing import Any
+
+import environ
+
+MIN_SECRET_LENGTH = 32
+
+
+def as_text(value: str) -> str:
+    return value
+
+
+def as_list(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def one_of(*allowed: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value not in allowed:
+            raise ValueError
+        return value
+
+    return parse
+
+
+def number(*, at_least: float, at_most: float = 1e9) -> Callable[[str], float]:
+    def parse(value: str) -> float:
+        number = float(value)
+        if not at_least <= number <= at_most:
+            raise ValueError
+        return number
+
+    return parse
+
+
+def integer(*, at_least: int, at_most: int = 10**9) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        number = int(value)
+        if not at_least <= number <= at_most:
+            raise ValueError
+        return number
+
+    return parse
+
+
+def as_switch(value: str) -> bool:
+    return {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}[
+        value.lower()
+    ]
+
+
+def url_of(*schemes: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value and value.partition("://")[0] not in schemes:
+            raise ValueError
+        return value
+
+    return parse
+
+
+def as_database(value: str) -> dict[str, Any]:
+    if value.partition("://")[0] not in ("postgres", "postgresql", "sqlite"):
+        raise ValueError
+    return dict(environ.Env.db_url_config(value))
+
+
+def as_secret(value: str) -> str:
+    if len(value) < MIN_SECRET_LENGTH:
+        raise ValueError
+    return value
