@@ -12,10 +12,11 @@ from django.conf import settings
 
 from apps.delivery.retry import RetryPolicy
 from apps.delivery.services.leases import Lease, LeaseLost
+from apps.delivery.services.pacing import split_by_pace
 from apps.delivery.services.recording import OutcomeRecorder
 from apps.delivery.services.sending import Guard, fail_of_a_bug, send_notification
 from apps.notifications.models import Notification
-from apps.notifications.models.transitions import Outcome
+from apps.notifications.models.transitions import Outcome, return_unpublished
 from notifier.broker import BrokerUnavailable, publish_ids
 from notifier.correlation import bind_correlation_id
 from notifier.faults import DATABASE_AWAY
@@ -24,13 +25,33 @@ from notifier.topology import REFRESH_STATUS, ROUTE_DEAD_LETTERS
 log = structlog.get_logger(__name__)
 
 
+# A task gives back what it has not begun after so long, or after half a lease.
+LONGEST_TASK_SECONDS = 10.0
+
+
 def deliver_notifications(*, ids: Sequence[UUID]) -> int:
     """Send those of `ids` that are still to be sent; return how many outcomes were recorded.
 
-    What is not begun in time, or because of a fault of ours, is given back, and its attempt does
-    not count.
+    Claimed, sent and recorded in parts of a moment each (see `pacing`). What is not begun in time,
+    or because of a fault of ours, is given back, and its attempt does not count.
     """
-    lease = Lease(ids, seconds=settings.SEND_LEASE_SECONDS)
+    lease_seconds = settings.SEND_LEASE_SECONDS
+    recorded: list[UUID] = []
+    given_up: list[UUID] = []
+    unclaimed = list(ids)
+    for part in split_by_pace(ids, seconds=min(lease_seconds / 2, LONGEST_TASK_SECONDS)):
+        recorder = _deliver_part(part, lease_seconds=lease_seconds)
+        recorded += recorder.recorded
+        given_up += recorder.given_up
+        del unclaimed[: len(part)]
+    if unclaimed:
+        return_unpublished(unclaimed, reason="released")
+    _announce(recorded, given_up)
+    return len(recorded)
+
+
+def _deliver_part(ids: Sequence[UUID], *, lease_seconds: float) -> OutcomeRecorder:
+    lease = Lease(ids, seconds=lease_seconds)
     unbegun = list(lease.fences)
     recorder = OutcomeRecorder(lease)
     try:
@@ -38,8 +59,7 @@ def deliver_notifications(*, ids: Sequence[UUID]) -> int:
         recorder.flush()
     finally:
         lease.give_back(unbegun)
-    _announce(recorder)
-    return len(recorder.recorded)
+    return recorder
 
 
 def _send_all(lease: Lease, recorder: OutcomeRecorder, unbegun: list[UUID]) -> None:
@@ -50,8 +70,6 @@ def _send_all(lease: Lease, recorder: OutcomeRecorder, unbegun: list[UUID]) -> N
         lease.hold(notification_id)
 
     for notification in _load(lease.fences):
-        if lease.is_worn_out():
-            break
         unbegun.remove(notification.pk)
         outcome = _send_safely(notification, lease, guard)
         if outcome is not None:
@@ -95,12 +113,12 @@ def _policy() -> RetryPolicy:
     )
 
 
-def _announce(recorder: OutcomeRecorder) -> None:
+def _announce(recorded: list[UUID], given_up: list[UUID]) -> None:
     """Hint at what follows; what is not hinted at is found by the sweep."""
     try:
-        if recorder.given_up:
-            publish_ids(ROUTE_DEAD_LETTERS, recorder.given_up, kind="dead_letters")
-        if recorder.recorded:
-            publish_ids(REFRESH_STATUS, recorder.recorded, kind="status")
+        if given_up:
+            publish_ids(ROUTE_DEAD_LETTERS, given_up, kind="dead_letters")
+        if recorded:
+            publish_ids(REFRESH_STATUS, recorded, kind="status")
     except BrokerUnavailable:
-        log.info("hints_left_to_the_sweep", count=len(recorder.recorded))
+        log.info("hints_left_to_the_sweep", count=len(recorded))

@@ -14,9 +14,6 @@ log = structlog.get_logger(__name__)
 
 # Renewed when this share of the lease is over, so that what is left covers one provider call.
 RENEW_AFTER = 1 / 3
-# A task gives back what it has not begun after so long: no chunk runs on and on behind a slow
-# provider, and a worker that is told to stop is soon done.
-LONGEST_TASK_SECONDS = 10.0
 
 
 class LeaseLost(Exception):
@@ -24,7 +21,7 @@ class LeaseLost(Exception):
 
 
 class Lease:
-    """The claims of one delivery task; `fences` are those whose outcome is not recorded yet."""
+    """The claims of one part of a delivery; `fences` are those whose outcome is still open."""
 
     def __init__(self, ids: Sequence[UUID], *, seconds: float) -> None:
         # Read before the claim: a worker that is paused in between must not think it has longer.
@@ -37,11 +34,6 @@ class Lease:
     def now(self) -> datetime:
         """The time by the database's clock, which decides whether something has expired."""
         return self._claimed_at + timedelta(seconds=time.monotonic() - self._begun_at)
-
-    def is_worn_out(self) -> bool:
-        """Is it time to give the rest back?"""
-        limit = min(self.seconds / 2, LONGEST_TASK_SECONDS)
-        return time.monotonic() - self._begun_at > limit
 
     def hold(self, notification_id: UUID) -> None:
         """Make sure, before a provider is called, that the row is ours; raise LeaseLost if not.

@@ -102,13 +102,13 @@ def take_due(*, channel: str, limit: int) -> list[DueNotification]:
     return sorted(taken, key=lambda row: (-row.priority, row.due_at, row.id))
 
 
-def return_unpublished(ids: Sequence[UUID]) -> None:
-    """Move queued → pending: the broker did not confirm the message."""
+def return_unpublished(ids: Sequence[UUID], *, reason: str = "broker_unavailable") -> None:
+    """Move queued → pending: the broker did not confirm the message, or nobody will claim it."""
     update = (
-        f"UPDATE {TABLE} AS n SET status = 'pending', reason = 'broker_unavailable',"
+        f"UPDATE {TABLE} AS n SET status = 'pending', reason = %s,"
         f" lease_until = NULL WHERE n.id IN ({ids_sql()}) AND n.status = 'queued'"
     )
-    apply_change(update, [encode_ids(ids)])
+    apply_change(update, [reason, encode_ids(ids)], wakes=True)
 
 
 def _new_value(name: str) -> str:
