@@ -92,7 +92,7 @@ def _send_through(
         )
     except _BROKER_ERRORS:
         # Confirms are not matched to publishes: a late one would vouch for the next message.
-        producer.connection.collapse()
+        producer.connection.collect(socket_timeout=0.1)
         raise
 
 

@@ -35,7 +35,7 @@ def test_a_slow_provider_brings_the_parts_down_to_one() -> None:
 
 def test_what_does_not_fit_into_the_time_is_left() -> None:
     wanted = ids(50)
-    handed_out = []
+    handed_out: list[UUID] = []
     for part in split_by_pace(wanted, seconds=0.1):
         handed_out += part
         time.sleep(0.06 * len(part))

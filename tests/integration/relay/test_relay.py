@@ -19,8 +19,9 @@ from apps.notifications.models import Notification, Status
 from apps.notifications.models.transitions import DueNotification, insert_accepted
 from apps.notifications.relay import Relay, chunk, sweep
 from deploy.local.servers import RabbitMQ
-from notifier.broker import BrokerUnavailable
+from notifier.broker import BrokerUnavailable, publish_ids
 from notifier.identifiers import new_id
+from notifier.topology import DELIVER_PUSH
 from notifier.wakeup import open_alarm
 from tests.factories import make_organization
 
@@ -180,6 +181,21 @@ def test_a_queue_that_an_operator_deleted_is_declared_again(
         relay.publish_due()
     assert relay.publish_due() == 1
     assert waiting_messages("email.queue")[0]["notification_ids"] == [str(stored)]
+
+
+def test_what_is_confirmed_is_in_the_queue_also_after_a_refused_publish(
+    broker: RabbitMQ,
+) -> None:
+    publish_ids(DELIVER_PUSH, [new_id()], kind="push")
+    with current_app.connection_for_write() as amqp:
+        channel: Any = amqp.default_channel
+        channel.queue_delete("push.queue")
+    with pytest.raises(BrokerUnavailable):
+        publish_ids(DELIVER_PUSH, [new_id()], kind="push")
+    last = new_id()
+    publish_ids(DELIVER_PUSH, [last], kind="push")
+    (message,) = waiting_messages("push.queue")
+    assert message["notification_ids"] == [str(last)]
 
 
 def test_the_sweep_hints_at_dead_letters_that_were_not_routed(
