@@ -5,7 +5,7 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help up install test check unit integration e2e servers servers-down stack locks schema clean
+.PHONY: help up install test check unit integration e2e faults servers servers-down stack locks schema clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +24,6 @@ $(VENV)/.development: requirements/dev.txt requirements/base.txt
 	@touch $@ $(VENV)/.runtime
 
 test: $(VENV)/.development ## all tests on private PostgreSQL, RabbitMQ and Redis, then lint, types and contracts
-	@$(BIN)/python -m deploy.local.packages
 	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
 	@$(MAKE) --no-print-directory check
 
@@ -44,6 +43,9 @@ integration: $(VENV)/.development ## the tests on real servers, in our process
 
 e2e: $(VENV)/.development ## the tests of whole processes, from POST to provider
 	@$(BIN)/python -m pytest tests/e2e $(PYTEST_FLAGS)
+
+faults: $(VENV)/.development ## every fault of the suite on real servers, one after the other: half an hour (FAULTS="--row 6")
+	@$(BIN)/python -m tests.faults $(FAULTS)
 
 servers: install ## private PostgreSQL, RabbitMQ and Redis under var/servers; writes var/servers.env
 	@$(BIN)/python -m deploy.local.servers up

@@ -176,9 +176,12 @@ CORS_EXPOSE_HEADERS = ["X-Correlation-ID", "Location", "Retry-After", "Idempoten
 
 # --- delivery ------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL: str = CONFIGURATION["DEFAULT_FROM_EMAIL"]
+PUBLIC_URL: str = CONFIGURATION["PUBLIC_URL"]
 RETRY_MAX: int = CONFIGURATION["RETRY_MAX"]
 RETRY_BASE_SECONDS: float = CONFIGURATION["RETRY_BASE_SECONDS"]
 RETRY_CAP_SECONDS: float = CONFIGURATION["RETRY_CAP_SECONDS"]
+BREAKER_THRESHOLD: int = CONFIGURATION["BREAKER_THRESHOLD"]
+BREAKER_RESET_SECONDS: float = CONFIGURATION["BREAKER_RESET_SECONDS"]
 SEND_LEASE_SECONDS: float = CONFIGURATION["SEND_LEASE_SECONDS"]
 
 # --- pages ---------------------------------------------------------------------------------

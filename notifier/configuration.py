@@ -17,6 +17,7 @@ from notifier.setting_values import (
     as_secret,
     as_switch,
     as_text,
+    as_web_address,
     integer,
     number,
     one_of,
@@ -126,6 +127,13 @@ SETTINGS: tuple[Setting, ...] = (
         default="Notifier <notifier@localhost.localdomain>",
     ),
     Setting(
+        name="PUBLIC_URL",
+        meaning="Where people reach this installation: links in mails begin with it",
+        parse=as_web_address,
+        expected="an address such as https://notify.example.org",
+        default="http://127.0.0.1:8000",
+    ),
+    Setting(
         name="ALLOWED_HOSTS",
         meaning="Host names that the API answers to",
         parse=as_list,
@@ -172,6 +180,20 @@ SETTINGS: tuple[Setting, ...] = (
         parse=number(at_least=0.01, at_most=86400),
         expected=f"{_SECONDS} up to 86400",
         default="300",
+    ),
+    Setting(
+        name="BREAKER_THRESHOLD",
+        meaning="Failures of a provider in a row after which it is left alone",
+        parse=integer(at_least=1, at_most=1000),
+        expected="a whole number from 1 to 1000",
+        default="5",
+    ),
+    Setting(
+        name="BREAKER_RESET_SECONDS",
+        meaning="How long a failing provider is left alone before one trial",
+        parse=number(at_least=0.1, at_most=3600),
+        expected=f"{_SECONDS} from 0.1 to 3600",
+        default="30",
     ),
     Setting(
         name="SEND_LEASE_SECONDS",

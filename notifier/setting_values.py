@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 
@@ -58,6 +59,18 @@ def url_of(*schemes: str) -> Callable[[str], str]:
         return value
 
     return parse
+
+
+def as_web_address(value: str) -> str:
+    """Return the address that paths are appended to, without the slash at its end."""
+    url = urlsplit(value)
+    _ = url.port  # raises ValueError for what is no number
+    # Whatever would end the address in a header, or begin another part of it.
+    if url.scheme not in ("http", "https") or not url.hostname or set(value) & set(" <>?#@\"'"):
+        raise ValueError
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError
+    return value.rstrip("/")
 
 
 def as_database(value: str) -> dict[str, Any]:

@@ -15,6 +15,9 @@ RETRY_AFTER_CAP_SECONDS = 3600.0
 # How long a notification waits for an operator to mend credentials before it is tried again.
 PARK_SECONDS = 60.0
 JITTER = 0.2
+# What is parked comes back within so much of its wait after its time, not all at once.
+PARKING_SPREAD = 0.1
+LONGEST_PARKING_SPREAD_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,13 @@ def judge(error: ProviderError, *, policy: RetryPolicy, retries: int, repeatable
         counts_as_retry=True,
         in_doubt=in_doubt,
     )
+
+
+def park(*, reason: str, wait: float) -> Verdict:
+    """Wait for a provider that takes no calls now: nobody's fault, so no retry is used up."""
+    longest = min(wait * PARKING_SPREAD, LONGEST_PARKING_SPREAD_SECONDS)
+    spread = random.uniform(0, longest)  # noqa: S311  # no secret
+    return Verdict(status="pending", reason=reason, retry_in=wait + spread)
 
 
 def _wait(error: ProviderError, policy: RetryPolicy, retry: int) -> float:

@@ -134,6 +134,8 @@ class DetachedProcess:
             if time.monotonic() >= deadline:
                 return False
             time.sleep(POLL_SECONDS)
+        if self._child is not None:
+            self._child.poll()  # it may have died after find() had asked: nobody else reaps it
         self._record.unlink(missing_ok=True)
         return True
 

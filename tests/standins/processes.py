@@ -146,6 +146,31 @@ class MailApiService(StandinProcess):
         return f"http://127.0.0.1:{self.port}"
 
 
+class TcpProxy(StandinProcess):
+    """Passes on to the port `target`; `behave` takes the fields of tcp_proxy.Faults."""
+
+    title: ClassVar[str] = "TCP proxy"
+    module: ClassVar[str] = "tests.standins.tcp_proxy"
+
+    def __init__(self, folder: Path, *, target: int, tls: bool = False) -> None:
+        super().__init__(folder)
+        self._target = target
+        self._tls = tls
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+
+    @property
+    def certificate(self) -> Path:
+        """What a client of a proxy with TLS must trust; there once the proxy was started."""
+        return self.folder / "certificate.pem"
+
+    def build_command(self) -> list[str | Path]:
+        flags: list[str | Path] = ["--certificate", self.certificate] if self._tls else []
+        return [*super().build_command(), "--target", str(self._target), *flags]
+
+
 def read_mail(record: dict[str, Any]) -> EmailMessage:
     """Parse the message of a `data` record of the SMTP sink."""
     return message_from_bytes(base64.b64decode(record["raw"]), policy=SMTP_POLICY)

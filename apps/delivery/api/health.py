@@ -11,6 +11,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from apps.delivery.services.backlog import Backlog, measure_backlog
+from apps.delivery.services.breakers import list_breakers
 from notifier.api.envelope import answer, failure
 from notifier.api.views import PublicView
 from notifier.authentication import Principal, authenticate
@@ -49,13 +50,15 @@ class BacklogAnswer(msgspec.Struct, kw_only=True):
 class DetailsAnswer(msgspec.Struct, kw_only=True):
     """What only operators see; null is what could not be found out within a second.
 
-    `relay_lag_seconds` is the age of the oldest notification that is due and not published.
+    `relay_lag_seconds` is the age of the oldest notification that is due and not published;
+    `breakers` has the state of each provider's circuit breaker: closed, open or half_open.
     """
 
     relay_lag_seconds: float | None
     backlog: dict[str, BacklogAnswer] | None
     queues: dict[str, QueueAnswer] | None
     providers: dict[str, list[str]]
+    breakers: dict[str, str] | None
 
 
 class HealthAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -147,7 +150,10 @@ def _is_operator(principal: Principal | None) -> bool:
 
 
 def _find_details() -> DetailsAnswer:
-    probes: dict[str, Any] = {"backlog": lambda: measure_backlog(now=timezone.now())}
+    probes: dict[str, Any] = {
+        "backlog": lambda: measure_backlog(now=timezone.now()),
+        "breakers": lambda: {view.name: view.state for _, view in list_breakers()},
+    }
     if not settings.IS_EMBEDDED:
         probes["queues"] = measure_queues
     found = find_out(probes)
@@ -160,6 +166,7 @@ def _find_details() -> DetailsAnswer:
             "email": [url.name for url in settings.EMAIL_PROVIDER_URLS],
             "push": [url.name for url in settings.PUSH_PROVIDER_URLS],
         },
+        breakers=found["breakers"].value,
     )
 
 

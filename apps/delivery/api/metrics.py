@@ -10,23 +10,31 @@ from django.views.decorators.http import require_safe
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from apps.delivery.services.backlog import Backlog, measure_backlog
+from apps.delivery.services.breakers import list_breakers
 from notifier.api.errors import answer_exception
 from notifier.authentication import authenticate
+from notifier.breaker import BreakerView
 from notifier.configuration import DEVELOPMENT
 from notifier.errors import NotifierError, Unauthenticated
 from notifier.health import Probe, QueueState, find_out, measure_queues
 from notifier.metrics import CONTENT_TYPE, write_metrics
 
+_STATES = {"closed": 0, "half_open": 1, "open": 2}
+
 
 class BacklogCollector:
-    """What waits, by channel and by queue; what cannot be read in a second is left out."""
+    """What waits, and the breakers; what cannot be read in a second is left out."""
 
     def collect(self) -> Iterable[Metric]:
-        probes: dict[str, Probe] = {"backlog": lambda: measure_backlog(now=timezone.now())}
+        probes: dict[str, Probe] = {
+            "backlog": lambda: measure_backlog(now=timezone.now()),
+            "breakers": lambda: [view for _, view in list_breakers()],
+        }
         if not settings.IS_EMBEDDED:
             probes["queues"] = measure_queues
         found = find_out(probes)
         yield from _describe_backlog(found["backlog"].value or {})
+        yield _describe_breakers(found["breakers"].value or [])
         if "queues" in found:
             yield _describe_queues(found["queues"].value or {})
 
@@ -84,3 +92,12 @@ def _describe_queues(queues: Mapping[str, QueueState]) -> Metric:
     for queue, state in queues.items():
         depth.add_metric([queue], state.messages)
     return depth
+
+
+def _describe_breakers(views: Iterable[BreakerView]) -> Metric:
+    states = GaugeMetricFamily(
+        "notifier_breaker_state", "0 closed, 1 half open, 2 open", labels=["provider"]
+    )
+    for view in views:
+        states.add_metric([view.name], _STATES[view.state])
+    return states

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
+from apps.delivery.api.breakers import BreakerListView, ResetBreakerView
 from apps.delivery.api.health import GatewayHealthView, HealthView, LiveView, ReadyView
 from apps.delivery.api.metrics import show_metrics
 from apps.delivery.api.pages import (
@@ -14,6 +15,7 @@ from apps.delivery.api.pages import (
     show_mail_html,
     show_message,
 )
+from apps.delivery.api.unsubscribe import show_unsubscribe
 from apps.delivery.api.webhooks import WebhookView
 from notifier.api.routes import route
 
@@ -26,6 +28,8 @@ _HEALTH_VIEWS: dict[str, Any] = {
 
 urlpatterns: list[URLPattern] = [
     *(each for name, view in _HEALTH_VIEWS.items() for each in route(name, view.as_view(), name)),
+    *route("breakers", BreakerListView.as_view(), "breakers"),
+    *route("breakers/<str:provider>/reset", ResetBreakerView.as_view(), "reset-breaker"),
     *route("webhooks/<str:provider>", WebhookView.as_view(), "webhook"),
 ]
 page_routes: list[URLPattern] = [
@@ -35,6 +39,7 @@ page_routes: list[URLPattern] = [
     *route("inbox/messages/<uuid:message_id>", show_message, "inbox-message"),
     *route("inbox/messages/<uuid:message_id>/html", show_mail_html, "inbox-html"),
     *route("inbox/clear", clear_inbox, "inbox-clear"),
+    *route("unsubscribe/<str:token>", show_unsubscribe, "unsubscribe"),
     *route("metrics", show_metrics, "metrics"),
     # The same below no version, for orchestrators; the schema has them once.
     *(

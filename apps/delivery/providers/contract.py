@@ -1,6 +1,5 @@
 """What every provider takes, answers and raises: messages, the interface, the four errors."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
@@ -8,6 +7,8 @@ from typing import Literal, Protocol, TypeVar
 Channel = Literal["email", "push"]
 Platform = Literal["ios", "android", "web"]
 
+OWN_WORK_SECONDS = 1.0  # composing, encrypting, a busy machine: whatever is not waiting
+LONGEST_IDENTITY = 255  # what the ledger keeps of a provider's id
 LONGEST_QUOTE = 500  # the timeline shows a sentence, not a provider's HTML page
 
 
@@ -47,10 +48,20 @@ class PushMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Seconds to wait for a connection, and for each answer on it."""
+    """Seconds to wait for a connection, and for each answer on it; a whole call is bounded too."""
 
     connect: float = 5.0
     read: float = 10.0
+
+    @property
+    def longest_request(self) -> float:
+        """Seconds that one request can take, from its begin to the end of its answer."""
+        return self.connect + self.read + OWN_WORK_SECONDS
+
+    @property
+    def longest_conversation(self) -> float:
+        """Seconds that an exchange of several commands and answers can take, such as SMTP's."""
+        return self.connect + 2 * self.read + OWN_WORK_SECONDS
 
 
 class InvalidProviderUrl(ValueError):
@@ -102,10 +113,15 @@ class Provider(Protocol[MessageT_contra]):
     @property
     def channel(self) -> Channel: ...
 
+    @property
+    def longest_call_seconds(self) -> float:
+        """No `send` takes longer; the lease on a notification has to cover it."""
+
     def send(self, message: MessageT_contra) -> str:
         """Hand over one message and return the provider's id for it.
 
-        Sends at most once and never tries again by itself. Raises only `ProviderError`s.
+        Sends at most once and never tries again by itself. Raises only `ProviderError`s. The id
+        and the errors' words are clean (see `clean_identity` and `quote_provider`).
         """
 
     def close(self) -> None:
@@ -113,8 +129,21 @@ class Provider(Protocol[MessageT_contra]):
 
 
 def quote_provider(words: str | bytes, *, secrets: Iterable[str] = ()) -> str:
-    """A provider's own words on one line, with the secrets cut out, trimmed for the timeline."""
+    """A provider's own words on one line, with the secrets cut out, trimmed for the timeline.
+
+    Without control characters, lone surrogates and what else cannot be printed or stored.
+    """
     text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
     for secret in secrets:
         text = text.replace(secret, "***") if secret else text
-    return re.sub(r"[\s\x00-\x1f\x7f]+", " ", text).strip()[:LONGEST_QUOTE]
+    # Cut before it is cleaned too: a provider's page may be a megabyte.
+    return " ".join(_replace_unprintable(text[: 4 * LONGEST_QUOTE], " ").split())[:LONGEST_QUOTE]
+
+
+def clean_identity(identity: str) -> str:
+    """A provider's id as it can be stored and found again: printable, and no longer than that."""
+    return _replace_unprintable(identity[:LONGEST_IDENTITY], "").strip()
+
+
+def _replace_unprintable(text: str, replacement: str) -> str:
+    return "".join(char if char.isprintable() else replacement for char in text)

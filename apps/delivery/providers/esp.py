@@ -27,14 +27,12 @@ from apps.delivery.providers.contract import (
     ProviderError,
     Timeouts,
     Uncertain,
+    clean_identity,
     quote_provider,
 )
 from apps.delivery.providers.esp_settings import Esp
-from apps.delivery.providers.http_calls import (
-    OneHopSession,
-    explain_no_response,
-    explain_response,
-)
+from apps.delivery.providers.http_calls import explain_no_response, explain_response
+from apps.delivery.providers.http_session import OneHopSession
 from apps.delivery.providers.mime import collect_headers, read_recipient, read_sender
 
 # Anymail's codes for what it refuses before it asks the service, or reads in the answer.
@@ -61,6 +59,7 @@ class EspProvider:
         timeouts: Timeouts,
     ) -> None:
         self.name = name
+        self.longest_call_seconds = timeouts.longest_request
         self._esp = esp
         self._secrets = [settings[esp.username], settings.get(esp.password or "", "")]
         self._backend = _build_backend(esp, settings, endpoint=endpoint, timeouts=timeouts)
@@ -87,8 +86,8 @@ class EspProvider:
     def _read_id(self, mail: Any) -> str:
         response = mail.anymail_status.esp_response
         if self._backend.esp_name == "SendGrid" and not _is_sendgrid_answer(response):
-            raise explain_response(response, words=response.text, secrets=self._secrets)
-        return str(mail.anymail_status.message_id or "")
+            raise explain_response(response, words=response.content, secrets=self._secrets)
+        return clean_identity(str(mail.anymail_status.message_id or ""))
 
     def _explain(self, error: AnymailError) -> ProviderError:
         words = quote_provider(str(error), secrets=self._secrets)
@@ -99,7 +98,7 @@ class EspProvider:
             return Misconfigured(words, code="provider_settings")
         if error.response is not None:
             return explain_response(
-                error.response, words=error.response.text, secrets=self._secrets
+                error.response, words=error.response.content, secrets=self._secrets
             )
         cause = error.__cause__
         network = cause if isinstance(cause, RequestException) else RequestException(words)

@@ -14,8 +14,10 @@ from apps.delivery.providers.contract import (
     PushMessage,
     Timeouts,
     Uncertain,
+    clean_identity,
     quote_provider,
 )
+from apps.delivery.providers.deadline import end_within
 from apps.delivery.providers.fcm_payload import build_fcm_message
 from apps.delivery.providers.fcm_session import (
     ServiceAccountAuth,
@@ -41,6 +43,8 @@ class FcmProvider:
 
     def __init__(self, *, name: str, path: str, endpoint: str | None, timeouts: Timeouts) -> None:
         self.name = name
+        self.longest_call_seconds = timeouts.longest_request
+        self._timeouts = timeouts
         credentials = load_fcm_credentials(path, endpoint=endpoint)
         self._auth = ServiceAccountAuth(credentials, timeouts=timeouts)
         self._app = open_fcm_app(
@@ -50,6 +54,14 @@ class FcmProvider:
     def send(self, message: PushMessage) -> str:
         """FCM's name for the message, `projects/…/messages/…`."""
         built = build_fcm_message(message, now=time.time())
+        with end_within(self._timeouts.connect + self._timeouts.read):
+            return self._send_built(built)
+
+    def close(self) -> None:
+        self._auth.close()
+        close_fcm_app(self._app)
+
+    def _send_built(self, built: messaging.Message) -> str:
         self._auth.refresh_token()
         try:
             name = messaging.send(built, app=self._app)
@@ -59,11 +71,7 @@ class FcmProvider:
             raise _explain_slip(exc) from exc
         if not isinstance(name, str) or not name:
             raise Uncertain("FCM named no message", code="unreadable_answer")
-        return name
-
-    def close(self) -> None:
-        self._auth.close()
-        close_fcm_app(self._app)
+        return clean_identity(name)
 
     def _explain(self, error: FirebaseError) -> ProviderError:
         words = quote_provider(str(error))
@@ -92,7 +100,7 @@ def _explain_slip(slip: Exception) -> ProviderError:
     """Firebase trusts the shape of an answer; what went wrong tells which answer it was."""
     answer = slip.__context__
     if isinstance(answer, requests.HTTPError) and answer.response is not None:
-        return explain_response(answer.response, words=answer.response.text)
+        return explain_response(answer.response, words=answer.response.content)
     if isinstance(slip, ValueError):  # the encoder's, before anything was sent
         return Permanent(quote_provider(str(slip)), code="invalid_content")
     return Uncertain("FCM's answer is unreadable", code="unreadable_answer")

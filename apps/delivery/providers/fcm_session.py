@@ -1,28 +1,42 @@
 """Firebase's client as we need it: our endpoint, our timeouts, and one request for each send."""
 
-import functools
 import json
 import threading
 import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import firebase_admin
 import requests
 from firebase_admin import _http_client, messaging
-from google.auth.exceptions import RefreshError, TransportError
-from google.auth.transport.requests import Request
+from google.auth.exceptions import RefreshError
 from google.oauth2.service_account import Credentials
 
 from apps.delivery.providers.contract import (
     InvalidProviderUrl,
     Misconfigured,
+    ProviderError,
     Timeouts,
     Transient,
+    Uncertain,
     quote_provider,
 )
-from apps.delivery.providers.http_calls import OneHopSession
+from apps.delivery.providers.deadline import end_within, seconds_left
+from apps.delivery.providers.http_calls import explain_no_response, explain_response
+from apps.delivery.providers.http_session import OneHopSession
 
 SCOPES = ["https://www.googleapis.com/auth/firebase.messaging"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenAnswer:
+    """What google-auth reads in the answer to a token exchange."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
 
 
 class ServiceAccountAuth(requests.auth.AuthBase):
@@ -35,9 +49,7 @@ class ServiceAccountAuth(requests.auth.AuthBase):
     def __init__(self, credentials: Credentials, *, timeouts: Timeouts) -> None:
         self._credentials = credentials
         self._session = OneHopSession()
-        self._request = functools.partial(
-            Request(self._session), timeout=(timeouts.connect, timeouts.read)
-        )
+        self._timeouts = timeouts
         self._lock = threading.Lock()
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -45,10 +57,18 @@ class ServiceAccountAuth(requests.auth.AuthBase):
         return request
 
     def refresh_token(self) -> None:
-        """Exchange the key for a token where there is none that lasts; nothing is sent before."""
-        with self._lock:
-            if not self._credentials.valid:
-                self._exchange_key()
+        """Exchange the key for a token where there is none that lasts; nothing is sent before.
+
+        Takes at most half the time of a call: the message needs some too.
+        """
+        with end_within((self._timeouts.connect + self._timeouts.read) / 2):
+            if not self._lock.acquire(timeout=seconds_left()):
+                raise Transient("no access token in time", code="timeout")
+            try:
+                if not self._credentials.valid:
+                    self._exchange_key()
+            finally:
+                self._lock.release()
 
     def forget_token(self) -> None:
         """After a refusal, so that a revoked token does not stop every send for an hour."""
@@ -59,18 +79,37 @@ class ServiceAccountAuth(requests.auth.AuthBase):
 
     def _exchange_key(self) -> None:
         try:
-            self._credentials.refresh(self._request)  # type: ignore[no-untyped-call]  # google-auth
-        except TransportError as exc:
-            words = quote_provider(str(exc))
-            raise Transient(f"no access token: {words}", code="connect_failed") from exc
-        except RefreshError as exc:
-            words = f"no access token: {quote_provider(str(exc.args[0]))}"
-            if exc.retryable:
-                raise Transient(words, code="token_unavailable") from exc
-            raise Misconfigured(words, code="authentication_failed") from exc
-        except (AttributeError, TypeError, ValueError) as exc:
+            self._credentials.refresh(self._ask_once)  # type: ignore[no-untyped-call]  # google-auth
+        except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as exc:
             # google-auth trusts the shape of the answer.
             raise Transient("the token's answer is unreadable", code="token_unavailable") from exc
+        except RefreshError as exc:  # an answer without a token
+            words = quote_provider(str(exc.args[0]))
+            raise Transient(f"no access token: {words}", code="token_unavailable") from exc
+
+    def _ask_once(
+        self, url: str, method: str = "GET", body: Any = None, headers: Any = None, **_: Any
+    ) -> TokenAnswer:
+        """What google-auth calls; it would ask up to three times, and wait in between."""
+        limits = (self._timeouts.connect, self._timeouts.read)
+        try:
+            answer = self._session.request(method, url, data=body, headers=headers, timeout=limits)
+        except requests.RequestException as exc:
+            raise _explain_no_token(explain_no_response(exc)) from exc
+        if answer.status_code != requests.codes.ok:
+            raise _explain_no_token(explain_response(answer, words=answer.content))
+        return TokenAnswer(status=answer.status_code, headers=answer.headers, data=answer.content)
+
+
+def _explain_no_token(error: ProviderError) -> ProviderError:
+    """No message was sent: what would be in doubt after one is not, and the key is to blame."""
+    words = f"no access token: {error.message}"
+    if isinstance(error, Transient):
+        return Transient(words, code=error.code, retry_after=error.retry_after)
+    if isinstance(error, Uncertain):
+        return Transient(words, code=error.code)
+    code = error.code if isinstance(error, Misconfigured) else "authentication_failed"
+    return Misconfigured(words, code=code)
 
 
 def load_fcm_credentials(path: str, *, endpoint: str | None) -> Credentials:

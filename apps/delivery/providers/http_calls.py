@@ -1,12 +1,18 @@
-"""HTTP as every provider does it: one request per call, and what its failure means."""
+"""What the answer to an HTTP request means, and what it means that there is none."""
 
-import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from email.utils import mktime_tz, parsedate_tz
+from http.client import HTTPException
 
 import requests
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    MaxRetryError,
+    NewConnectionError,
+    ProxyError,
+    ReadTimeoutError,
+)
 
 from apps.delivery.providers.contract import (
     Misconfigured,
@@ -16,6 +22,7 @@ from apps.delivery.providers.contract import (
     Uncertain,
     quote_provider,
 )
+from apps.delivery.providers.sockets import is_tls_refusal
 
 # 408 and 425: the server says that it did not process the request.
 TRANSIENT_STATUSES = frozenset({408, 425, 429})
@@ -27,22 +34,12 @@ UNREADABLE_ANSWERS = (
     requests.exceptions.ChunkedEncodingError,
 )
 AUTHENTICATION_STATUSES = frozenset({401, 403})
-
-
-class OneHop(requests.sessions.SessionRedirectMixin):
-    """Follows no redirect: credentials and contents go to the configured host alone."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Never any; the redirect itself becomes the answer."""
-        return None
-
-
-class OneHopSession(OneHop, requests.Session):
-    """A kept connection that tries once; requests' adapters do not retry by default."""
+LONGEST_RETRY_AFTER = 86_400.0  # whoever names ten years means "not now"
+TIMEOUTS = (TimeoutError, requests.Timeout, ReadTimeoutError)
 
 
 def explain_response(
-    response: requests.Response, *, words: str, secrets: Iterable[str] = ()
+    response: requests.Response, *, words: str | bytes, secrets: Iterable[str] = ()
 ) -> ProviderError:
     """What an answer outside 2xx means; `words` are the provider's own."""
     status = response.status_code
@@ -65,14 +62,11 @@ def explain_no_response(
     """What it means that no answer came: never handed over, or nobody knows."""
     unreached = _find_connect_failure(error)
     if unreached is not None:
-        words = quote_provider(str(unreached), secrets=secrets)
-        return Transient(f"no connection: {words}", code="connect_failed")
+        return _explain_unreached(unreached, secrets=secrets)
     words = quote_provider(str(error), secrets=secrets)
-    if _refused_certificate(error):
-        return Misconfigured(f"TLS failed: {words}", code="tls_failed")
-    if isinstance(error, requests.Timeout):
+    if any(isinstance(cause, TIMEOUTS) for cause in _list_causes(error)):
         return Uncertain(f"no answer in time: {words}", code="timeout")
-    if isinstance(error, UNREADABLE_ANSWERS):
+    if isinstance(error, UNREADABLE_ANSWERS) or _is_garbled(error):
         return Uncertain(f"the answer is unreadable: {words}", code="unreadable_answer")
     if isinstance(error, ValueError):  # a URL or header of ours that requests does not send
         return Misconfigured(f"the request cannot be made: {words}", code="invalid_request")
@@ -80,15 +74,19 @@ def explain_no_response(
 
 
 def read_retry_after(response: requests.Response) -> float | None:
-    """Seconds to wait (RFC 9110 section 10.2.3), dates measured by the server's own clock."""
+    """Seconds to wait (RFC 9110 section 10.2.3), dates measured by the server's own clock.
+
+    At most LONGEST_RETRY_AFTER; None where there is no wait that can be read.
+    """
     text = response.headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit() and len(text) < 10:
-        return float(text)
+    if text.isascii() and text.isdigit():
+        return min(float(text), LONGEST_RETRY_AFTER)
     until = _read_http_date(text)
     if until is None:
         return None
     now = _read_http_date(response.headers.get("Date", ""))
-    return max(0.0, until - (time.time() if now is None else now))
+    wait = until - (time.time() if now is None else now)
+    return min(max(0.0, wait), LONGEST_RETRY_AFTER)
 
 
 def _read_http_date(text: str) -> float | None:
@@ -107,11 +105,25 @@ def _find_connect_failure(error: requests.RequestException) -> Exception | None:
     return reason if isinstance(reason, unmade) else None
 
 
-def _refused_certificate(error: BaseException) -> bool:
-    """Nothing was sent then. Other TLS failures may come after the hand-over."""
+def _explain_unreached(error: Exception, *, secrets: Iterable[str]) -> ProviderError:
+    """Nothing was sent. A refused certificate or no TLS at all is for an operator to mend."""
+    words = quote_provider(str(error), secrets=secrets)
+    if any(is_tls_refusal(cause) for cause in _list_causes(error)):
+        return Misconfigured(f"TLS failed: {words}", code="tls_failed")
+    return Transient(f"no connection: {words}", code="connect_failed")
+
+
+def _is_garbled(error: requests.RequestException) -> bool:
+    """Something came that is not HTTP (a lost connection is an HTTPException to Python too)."""
+    return any(
+        isinstance(cause, HTTPException) and not isinstance(cause, ConnectionError)
+        for cause in _list_causes(error)
+    )
+
+
+def _list_causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what led to it; requests and urllib3 keep that in different places."""
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, ssl.SSLCertVerificationError):
-            return True
+        yield seen
         seen = seen.__cause__ or seen.__context__
-    return False

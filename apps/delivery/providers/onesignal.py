@@ -11,13 +11,11 @@ from apps.delivery.providers.contract import (
     PushMessage,
     Timeouts,
     Uncertain,
+    clean_identity,
     quote_provider,
 )
-from apps.delivery.providers.http_calls import (
-    OneHopSession,
-    explain_no_response,
-    explain_response,
-)
+from apps.delivery.providers.http_calls import explain_no_response, explain_response
+from apps.delivery.providers.http_session import OneHopSession
 
 API = "https://api.onesignal.com"
 
@@ -35,6 +33,7 @@ class OneSignalProvider:
         self._app_id = app_id
         self._url = f"{endpoint or API}/notifications"
         self._timeouts = timeouts
+        self.longest_call_seconds = timeouts.longest_request
         self._session = OneHopSession()
 
     def send(self, message: PushMessage) -> str:
@@ -55,14 +54,14 @@ class OneSignalProvider:
 
     def _read_id(self, response: requests.Response) -> str:
         if not response.ok or response.status_code >= 300:
-            raise explain_response(response, words=response.text, secrets=[self._key])
+            raise explain_response(response, words=response.content, secrets=[self._key])
         try:
             answer = response.json()
             notification_id, errors = answer.get("id"), answer.get("errors")
         except (ValueError, AttributeError, RecursionError) as exc:
             raise Uncertain("OneSignal's answer is unreadable", code="unreadable_answer") from exc
         if notification_id and isinstance(notification_id, str):
-            return notification_id
+            return clean_identity(notification_id)
         if errors:  # 200 without an id and with errors: nobody to send to, nothing was created
             words = quote_provider(str(errors), secrets=[self._key])
             raise Permanent(words, code="onesignal_unsubscribed", recipient_gone=True)

@@ -9,14 +9,12 @@ import time
 from collections import deque
 
 from apps.delivery.providers.contract import Channel, EmailMessage, InvalidProviderUrl
+from apps.delivery.providers.deadline import end_within
 from apps.delivery.providers.mime import build_mime, read_recipient, read_sender
 from apps.delivery.providers.smtp_connect import Security, SmtpServer
 from apps.delivery.providers.smtp_session import ConnectionDropped, Envelope, SmtpSession
+from apps.delivery.providers.sockets import bound_tls
 from apps.delivery.providers.urls import ProviderUrl
-
-# A message's whole conversation, in read timeouts: a server that answers each command just in
-# time must not outlast the lease on the notification.
-PATIENCE = 3
 
 
 class SmtpProvider:
@@ -26,27 +24,35 @@ class SmtpProvider:
 
     def __init__(self, *, name: str, server: SmtpServer) -> None:
         self.name = name
+        self.longest_call_seconds = server.timeouts.longest_conversation
         self._server = server
         self._idle: deque[SmtpSession] = deque()
 
     def send(self, message: EmailMessage) -> str:
         """The server's queue id, or else the Message-ID, which its logs name too."""
         envelope = _build_envelope(message)
-        deadline = time.monotonic() + PATIENCE * self._server.timeouts.read
-        return self._deliver(envelope, deadline) or message.message_id
+        # The whole conversation: a server that answers each command just in time, or letter by
+        # letter, must not outlast the lease on the notification.
+        limits = self._server.timeouts
+        with end_within(limits.connect + 2 * limits.read):
+            return self._deliver(envelope) or message.message_id
 
     def close(self) -> None:
         while session := self._take_idle():
             session.close()
 
-    def _deliver(self, envelope: Envelope, deadline: float) -> str:
+    def _deliver(self, envelope: Envelope) -> str:
         """A kept connection may have died of old age: then, and only then, a new one follows."""
         if kept := self._take_idle():
             with contextlib.suppress(ConnectionDropped):
-                return self._use(kept, envelope, deadline)
-            self.close()  # the other kept ones are older still
-        session = SmtpSession(self._server, deadline=deadline)
-        return self._use(session, envelope, deadline)
+                return self._use(kept, envelope)
+            self._abandon_idle()
+        return self._use(SmtpSession(self._server), envelope)
+
+    def _abandon_idle(self) -> None:
+        """The others are older still; a goodbye to each would take time that the message needs."""
+        while session := self._take_idle():
+            session.abandon()
 
     def _take_idle(self) -> SmtpSession | None:
         try:
@@ -54,9 +60,9 @@ class SmtpProvider:
         except IndexError:
             return None
 
-    def _use(self, session: SmtpSession, envelope: Envelope, deadline: float) -> str:
+    def _use(self, session: SmtpSession, envelope: Envelope) -> str:
         try:
-            return session.deliver(envelope, deadline=deadline)
+            return session.deliver(envelope)
         finally:
             if session.usable:
                 self._idle.append(session)
@@ -107,7 +113,7 @@ def _build_tls_context(url: ProviderUrl) -> ssl.SSLContext:
     if url.options.get("tls_verify") == "false":
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    return context
+    return bound_tls(context)
 
 
 def _build_envelope(message: EmailMessage) -> Envelope:

@@ -2,9 +2,10 @@
 
 import contextlib
 import functools
+import io
 import smtplib
+import socket
 import ssl
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -16,10 +17,11 @@ from apps.delivery.providers.contract import (
     Transient,
     quote_provider,
 )
+from apps.delivery.providers.deadline import end_within
+from apps.delivery.providers.sockets import is_tls_refusal, open_socket
 
 Security = Literal["implicit", "starttls", "none"]
-# The peer went away in the middle of a handshake: trouble, but not with TLS.
-TLS_LOSSES = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+LARGEST_REPLY = 64 * 1024  # smtplib bounds each line of an answer, not their number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,17 +38,58 @@ class SmtpServer:
     password: str = field(default="", repr=False)
 
 
-def connect_smtp(server: SmtpServer, *, deadline: float) -> smtplib.SMTP:
-    """A connection that is ready for MAIL before `deadline` (monotonic).
+class BoundedSmtp(smtplib.SMTP):
+    """smtplib's client over a socket of ours, for smtps too, with answers of bounded size."""
 
-    Raises Transient or Misconfigured.
-    """
+    def __init__(self, server: SmtpServer) -> None:
+        self._server = server
+        super().__init__(
+            server.host,
+            server.port,
+            local_hostname=server.helo,
+            timeout=server.timeouts.connect,
+        )
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        """Connected within the timeout, TLS included; the greeting may take as any answer."""
+        with end_within(timeout):
+            opened: socket.socket = open_socket(host, port, seconds=timeout)
+            if self._server.security == "implicit":
+                opened = self._server.tls.wrap_socket(opened, server_hostname=host)
+        opened.settimeout(self._server.timeouts.read)
+        return opened
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.file is None and self.sock is not None:
+            self.file = ReplyReader(self.sock.makefile("rb", buffering=0))
+        if self.file is not None:
+            self.file.begin_reply()
+        return super().getreply()
+
+
+class ReplyReader(io.BufferedReader):
+    """Lines of one answer after the other."""
+
+    _left = 0
+
+    def begin_reply(self) -> None:
+        self._left = LARGEST_REPLY
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        self._left -= len(line)
+        if self._left < 0:
+            raise OSError("the server's answer is endless")
+        return line
+
+
+def connect_smtp(server: SmtpServer) -> BoundedSmtp:
+    """A connection that is ready for MAIL. Raises Transient or Misconfigured."""
     with _translate_errors(server):
-        smtp = _open(server)
+        smtp = BoundedSmtp(server)
     try:
         with _translate_errors(server):
             for step in _prepare(smtp, server):
-                _limit_wait(smtp, server, deadline)
                 step()
     except ProviderError:
         smtp.close()
@@ -59,15 +102,6 @@ def name_loss(error: smtplib.SMTPServerDisconnected) -> str:
     return "timeout" if isinstance(error.__context__, TimeoutError) else "connection_lost"
 
 
-def _open(server: SmtpServer) -> smtplib.SMTP:
-    place, wait = (server.host, server.port), server.timeouts.connect
-    if server.security == "implicit":
-        return smtplib.SMTP_SSL(
-            *place, local_hostname=server.helo, timeout=wait, context=server.tls
-        )
-    return smtplib.SMTP(*place, local_hostname=server.helo, timeout=wait)
-
-
 def _prepare(smtp: smtplib.SMTP, server: SmtpServer) -> Iterator[Callable[[], object]]:
     yield smtp.ehlo_or_helo_if_needed
     if server.security == "starttls":
@@ -77,13 +111,6 @@ def _prepare(smtp: smtplib.SMTP, server: SmtpServer) -> Iterator[Callable[[], ob
         yield smtp.ehlo_or_helo_if_needed
     if server.username:
         yield functools.partial(smtp.login, server.username, server.password)
-
-
-def _limit_wait(smtp: smtplib.SMTP, server: SmtpServer, deadline: float) -> None:
-    remaining = deadline - time.monotonic()
-    if remaining <= 0 or smtp.sock is None:
-        raise Transient("the server is too slow", code="timeout")
-    smtp.sock.settimeout(min(server.timeouts.read, remaining))
 
 
 @contextlib.contextmanager
@@ -117,6 +144,6 @@ def _explain_reply(error: smtplib.SMTPResponseException, server: SmtpServer) -> 
 
 def _explain_socket_error(error: OSError) -> ProviderError:
     words = quote_provider(str(error))
-    if isinstance(error, ssl.SSLError) and not isinstance(error, TLS_LOSSES):
+    if is_tls_refusal(error):
         return Misconfigured(f"TLS failed: {words}", code="tls_failed")
     return Transient(f"no connection: {words}", code="connect_failed")

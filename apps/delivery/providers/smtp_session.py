@@ -3,7 +3,6 @@
 import contextlib
 import re
 import smtplib
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from apps.delivery.providers.contract import (
     Uncertain,
     quote_provider,
 )
+from apps.delivery.providers.deadline import end_earlier, end_within
 from apps.delivery.providers.smtp_connect import SmtpServer, connect_smtp, name_loss
 
 SERVICE_CLOSING = 421  # the server ends the connection, in any phase
@@ -23,7 +23,7 @@ TOO_LARGE = 552
 AUTHENTICATION_CODES = frozenset({530, 535, 538})
 QUEUE_ID = re.compile(r"\bqueued as (\S{1,100})", re.IGNORECASE)  # Postfix and its imitators
 GOODBYE_SECONDS = 1.0
-LAST_WAIT_SECONDS = 0.5  # after the dot an answer is worth a wait, however late it is
+VERDICT_SHARE = 0.25  # of the read timeout: kept for the answer to the dot, however late it is
 
 Reply = tuple[int, bytes]
 
@@ -45,23 +45,39 @@ class ConnectionDropped(Transient):
 class SmtpSession:
     """A connection that takes one message after the other, until it is `usable` no more."""
 
-    def __init__(self, server: SmtpServer, *, deadline: float) -> None:
-        self._deadline = deadline
+    def __init__(self, server: SmtpServer) -> None:
         self._read_timeout = server.timeouts.read
         self._secrets = [server.password]
-        self._smtp = connect_smtp(server, deadline=deadline)
+        self._smtp = connect_smtp(server)
 
     @property
     def usable(self) -> bool:
         return self._smtp.sock is not None
 
-    def deliver(self, envelope: Envelope, *, deadline: float) -> str:
-        """Hand over one mail before `deadline` (monotonic) and return the server's queue id.
+    def deliver(self, envelope: Envelope) -> str:
+        """Hand over one mail and return the server's queue id.
 
         The id is "" where the server names none. Raises ConnectionDropped when the mail is
         surely not taken and the connection is lost, and the contract's errors.
         """
-        self._deadline = deadline
+        with end_earlier(self._read_timeout * VERDICT_SHARE):
+            self._offer(envelope)
+        return self._read_verdict()
+
+    def close(self) -> None:
+        """Say goodbye, shortly, and close; safe to repeat."""
+        with contextlib.suppress(OSError), end_within(GOODBYE_SECONDS):
+            # smtplib's errors are OSErrors too
+            if self._smtp.sock is not None:
+                self._smtp.docmd("QUIT")
+        self._smtp.close()
+
+    def abandon(self) -> None:
+        """Close without a word."""
+        self._smtp.close()
+
+    def _offer(self, envelope: Envelope) -> None:
+        """Everything up to the dot after the message."""
         data = envelope.build(self._smtp.has_extn("8bitmime"))
         options = self._choose_options(envelope, data)
         self._smtp.command_encoding = "utf-8" if envelope.needs_smtputf8 else "ascii"
@@ -72,15 +88,7 @@ class SmtpSession:
         except ProviderError:
             self._reset()
             raise
-        return self._hand_over(data)
-
-    def close(self) -> None:
-        """Say goodbye, shortly, and close; safe to repeat."""
-        with contextlib.suppress(OSError):  # smtplib's errors are OSErrors too
-            if self._smtp.sock is not None:
-                self._smtp.sock.settimeout(GOODBYE_SECONDS)
-                self._smtp.docmd("QUIT")
-        self._smtp.close()
+        self._hand_over(data)
 
     def _choose_options(self, envelope: Envelope, data: bytes) -> str:
         offers = self._smtp.has_extn
@@ -112,7 +120,7 @@ class SmtpSession:
 
     def _ask(self, line: str) -> tuple[int, str]:
         """Nothing is handed over yet, so that every loss here is a ConnectionDropped."""
-        self._limit_wait()
+        self._renew_timeout()
         try:
             code, answer = self._smtp.docmd(line)
         except smtplib.SMTPServerDisconnected as exc:
@@ -125,19 +133,17 @@ class SmtpSession:
             raise self._drop(f"{code} {words}", code=f"smtp_{code}")
         return code, words
 
-    def _hand_over(self, data: bytes) -> str:
-        self._limit_wait()
+    def _hand_over(self, data: bytes) -> None:
+        self._renew_timeout()
         try:
             # One call: where it fails, the dot at its end has not left.
             self._smtp.send(_stuff_dots(data) + b".\r\n")
         except smtplib.SMTPServerDisconnected as exc:
             reason = name_loss(exc)
             raise ConnectionDropped(f"lost within the message: {reason}", code=reason) from exc
-        return self._read_verdict()
 
     def _read_verdict(self) -> str:
-        remaining = max(self._deadline - time.monotonic(), LAST_WAIT_SECONDS)
-        self._set_timeout(min(self._read_timeout, remaining))
+        self._renew_timeout()
         try:
             code, answer = self._smtp.getreply()
         except smtplib.SMTPServerDisconnected as exc:
@@ -168,15 +174,10 @@ class SmtpSession:
         except ProviderError:
             self._smtp.close()  # not fit for another message; the refusal itself is reported
 
-    def _limit_wait(self) -> None:
-        remaining = self._deadline - time.monotonic()
-        if remaining <= 0:
-            raise self._drop("the server is too slow", code="timeout")
-        self._set_timeout(min(self._read_timeout, remaining))
-
-    def _set_timeout(self, seconds: float) -> None:
+    def _renew_timeout(self) -> None:
+        """The socket shortens it where the call has less time left."""
         if self._smtp.sock is not None:
-            self._smtp.sock.settimeout(seconds)
+            self._smtp.sock.settimeout(self._read_timeout)
 
     def _drop(self, words: str, *, code: str) -> ConnectionDropped:
         self._smtp.close()

@@ -39,6 +39,13 @@ class ProviderUrl:
     webhook_key: str = field(default="", repr=False)
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
 
+    @property
+    def longest_call_seconds(self) -> float:
+        """The built provider's own, without building it."""
+        if self.scheme in ("smtp", "smtps"):
+            return self.timeouts.longest_conversation
+        return 0.0 if self.scheme == "capture" else self.timeouts.longest_request
+
 
 def parse_provider_urls(text: str, *, channel: Channel | None = None) -> list[ProviderUrl]:
     """Read comma-separated provider URLs; at least one, with names that differ.

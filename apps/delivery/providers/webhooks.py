@@ -17,6 +17,7 @@ from anymail.exceptions import (
 from anymail.signals import EventType
 from django.http import HttpRequest
 
+from apps.delivery.providers.bounces import name_bounce
 from apps.delivery.providers.contract import quote_provider
 from apps.delivery.providers.esp_settings import ESPS, Esp
 from apps.delivery.providers.urls import ProviderUrl
@@ -28,6 +29,7 @@ KINDS: Final = {
     EventType.REJECTED: "bounced",  # taken, and then not sent: suppressed there, for example
     EventType.FAILED: "failed",
     EventType.COMPLAINED: "complained",
+    EventType.UNSUBSCRIBED: "unsubscribed",
     EventType.OPENED: "opened",
     EventType.CLICKED: "clicked",
 }
@@ -75,7 +77,8 @@ class UnreadableWebhook(Exception):
 class ProviderEvent:
     """One report about one mail; either id may be "" where the service does not say it.
 
-    `event_id` is the same when the same report comes again.
+    `event_id` is the same when the same report comes again. The `error_code` of a bounce tells
+    whether it is for good (see `bounces`).
     """
 
     kind: str
@@ -100,10 +103,12 @@ def read_webhook(*, url: ProviderUrl, request: HttpRequest) -> list[ProviderEven
     if not url.webhook_key:
         raise UnverifiedWebhook("no webhook_key is configured")
     # A copy, because Mandrill's keeps the kind of the last report.
-    view = copy.copy(_build_view(ESPS[url.scheme], url.webhook_key))
+    esp = ESPS[url.scheme]
+    view = copy.copy(_build_view(esp, url.webhook_key))
     _verify(view, request)
     try:
-        return [_translate(event) for event in view.parse_events(request) if _is_known(event)]
+        events = [event for event in view.parse_events(request) if _is_known(event)]
+        return [_translate(event, esp.module) for event in events]
     except _SHAPES as error:
         raise UnreadableWebhook("the body is not what this provider sends") from error
 
@@ -134,7 +139,7 @@ def _is_known(event: Any) -> bool:
     return event.event_type in KINDS
 
 
-def _translate(event: Any) -> ProviderEvent:
+def _translate(event: Any, module: str) -> ProviderEvent:
     metadata = event.metadata if isinstance(event.metadata, dict) else {}
     words = event.mta_response or event.description or ""
     return ProviderEvent(
@@ -143,7 +148,7 @@ def _translate(event: Any) -> ProviderEvent:
         notification_id=_clean_id(metadata.get("notification_id")),
         message_id=_clean_id(event.message_id),
         occurred_at=_as_utc(event.timestamp),
-        error_code=_clean_id(event.reject_reason)[:LONGEST_CODE],
+        error_code=_clean_id(name_bounce(event, module=module))[:LONGEST_CODE],
         error=quote_provider(str(words).encode("utf-8", "replace")),
     )
 

@@ -8,7 +8,9 @@ from typing import Any
 from django.conf import settings
 
 from apps.delivery.providers.contract import EmailMessage, PushMessage
-from apps.notifications.models import Notification, Status
+from apps.notifications.models import Channel, Notification, Status
+from apps.notifications.services.suppressing import is_marketing
+from apps.notifications.services.unsubscribing import Unsubscription, sign_unsubscription
 from apps.templates.rendering import (
     MissingVariables,
     RenderedEmail,
@@ -17,7 +19,7 @@ from apps.templates.rendering import (
     compile_content,
 )
 from apps.templates.services import render_version
-from apps.users.models import Device
+from apps.users.models import Device, email_key
 
 HIGH_PRIORITY = 7
 
@@ -42,9 +44,10 @@ class Target:
 def compose(notification: Notification, *, now: datetime) -> list[Target] | Refusal:
     """Return what to send, one message for each device of a push; or why nothing is to be sent.
 
-    Preferences and the user's state are checked again: they may have changed since the accept.
+    Preferences, the user's state and the suppression list are checked again: they may have changed
+    since the accept.
     """
-    refusal = _refuse(notification, now=now)
+    refusal = _refuse(notification, now=now) or _refuse_suppressed(notification)
     if refusal is not None:
         return refusal
     try:
@@ -71,6 +74,14 @@ def _refuse(notification: Notification, *, now: datetime) -> Refusal | None:
     return None
 
 
+def _refuse_suppressed(notification: Notification) -> Refusal | None:
+    """A user may have several devices, of which some are suppressed: see `_pushes`."""
+    has_one_address = notification.channel == Channel.EMAIL or notification.user is None
+    if has_one_address and notification.suppressed_addresses:
+        return Refusal(status=Status.SKIPPED, reason="suppressed")
+    return None
+
+
 def _render(notification: Notification) -> RenderedEmail | RenderedPush:
     variables: dict[str, Any] = notification.variables
     if notification.template_version is not None:
@@ -93,9 +104,26 @@ def _email(notification: Notification, rendered: RenderedEmail) -> EmailMessage:
         subject=rendered.subject,
         text=rendered.text,
         html=rendered.html,
-        headers={"X-Correlation-ID": notification.correlation_id},
+        headers={"X-Correlation-ID": notification.correlation_id, **_list_headers(notification)},
         correlation_id=notification.correlation_id,
     )
+
+
+def _list_headers(notification: Notification) -> dict[str, str]:
+    """Return what lets mail clients offer to unsubscribe (RFC 8058); only marketing has it."""
+    if not is_marketing(notification.template_version):
+        return {}
+    user = notification.user
+    wish = Unsubscription(
+        organization_id=notification.organization_id,
+        channel=notification.channel,
+        address=user.email_key if user else email_key(notification.recipient),
+        template_code=notification.template_code,
+    )
+    return {
+        "List-Unsubscribe": f"<{settings.PUBLIC_URL}/unsubscribe/{sign_unsubscription(wish)}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
 
 
 def _pushes(
@@ -108,9 +136,11 @@ def _pushes(
         device
         for device in notification.user.devices.all()
         if str(device.pk) not in notification.reached_devices
+        and device.token not in notification.suppressed_addresses
     ]
     if not devices:
-        return Refusal(status=Status.SKIPPED, reason="no_device")
+        reason = "suppressed" if notification.suppressed_addresses else "no_device"
+        return Refusal(status=Status.SKIPPED, reason=reason)
     return [
         Target(
             message=_push(notification, rendered, device.token, device.platform, now),

@@ -17,6 +17,7 @@ from apps.delivery.services.recording import OutcomeRecorder
 from apps.delivery.services.sending import Guard, fail_of_a_bug, send_notification
 from apps.notifications.models import Notification
 from apps.notifications.models.transitions import Outcome, return_unpublished
+from apps.notifications.services.suppressing import mark_suppressed
 from notifier.broker import BrokerUnavailable, publish_ids
 from notifier.correlation import bind_correlation_id
 from notifier.faults import DATABASE_AWAY
@@ -102,7 +103,7 @@ def _load(fences: dict[UUID, int]) -> list[Notification]:
         .prefetch_related("user__devices")
         .order_by("-priority", "due_at", "id")
     )
-    return list(rows)
+    return mark_suppressed(list(rows))
 
 
 def _policy() -> RetryPolicy:

@@ -1,6 +1,8 @@
 """The providers of this process, built from the settings and kept with their connections."""
 
 import threading
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from django.conf import settings
@@ -9,11 +11,34 @@ from apps.delivery.models import CapturedMessage
 from apps.delivery.providers import build_provider
 from apps.delivery.providers.capture import CapturingProvider
 from apps.delivery.providers.contract import Channel, EmailMessage, PushMessage, Transient
+from apps.delivery.services.gates import Gate, gate_for
+from notifier.breaker import Permit
 from notifier.faults import DATABASE_AWAY
 
-Outlet = Any  # a Provider of either message; the channel decides which is handed to it
 Mode = Literal["live", "test"]
 _kept = threading.local()  # connections are not shared between threads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlet:
+    """A provider and the gate before it; what only captures has none."""
+
+    provider: Any  # a Provider of either message; the channel decides which is handed to it
+    gate: Gate | None = None
+
+    @property
+    def name(self) -> str:
+        return str(self.provider.name)
+
+    def passing(self) -> AbstractContextManager[Permit | None]:
+        """Hold the right to one call; raise Unavailable where there is none now."""
+        return self.gate.passing() if self.gate else nullcontext()
+
+    def send(self, message: EmailMessage | PushMessage) -> str:
+        return str(self.provider.send(message))
+
+    def close(self) -> None:
+        self.provider.close()
 
 
 def outlets_for(*, channel: Channel, mode: str) -> list[Outlet]:
@@ -58,19 +83,23 @@ def keep_captured(message: EmailMessage | PushMessage, *, provider: str) -> None
 def _build(channel: Channel) -> list[Outlet]:
     urls = settings.EMAIL_PROVIDER_URLS if channel == "email" else settings.PUSH_PROVIDER_URLS
     return [
-        build_provider(
-            url,
-            channel=channel,
-            store=lambda message, name=url.name: keep_captured(message, provider=name),
+        Outlet(
+            provider=build_provider(
+                url,
+                channel=channel,
+                store=lambda message, name=url.name: keep_captured(message, provider=name),
+            ),
+            gate=gate_for(url),
         )
         for url in urls
     ]
 
 
 def _simulator(channel: Channel) -> Outlet:
-    return CapturingProvider(
+    provider = CapturingProvider[Any](
         name="test", channel=channel, store=lambda message: keep_captured(message, provider="test")
     )
+    return Outlet(provider=provider)
 
 
 def _as_dict(message: EmailMessage | PushMessage) -> dict[str, Any]:

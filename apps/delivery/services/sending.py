@@ -1,12 +1,13 @@
 """Handing one notification to the providers of its channel, and what came of it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 
 from apps.delivery.providers.contract import (
     Misconfigured,
@@ -15,12 +16,14 @@ from apps.delivery.providers.contract import (
     Transient,
     Uncertain,
 )
-from apps.delivery.retry import RetryPolicy, Verdict, judge
+from apps.delivery.retry import RetryPolicy, Verdict, judge, park
 from apps.delivery.services.composing import Refusal, Target, compose
+from apps.delivery.services.gates import Unavailable
 from apps.delivery.services.outlets import Outlet, outlets_for
 from apps.notifications.models import Notification, Status
-from apps.notifications.models.transitions import Outcome
+from apps.notifications.models.transitions import BREAKER_OPEN, Outcome
 from apps.users.services import remove_device
+from notifier.breaker import Permit
 from notifier.faults import DATABASE_AWAY
 
 log = structlog.get_logger(__name__)
@@ -29,13 +32,19 @@ Guard = Callable[[UUID], None]  # raises when the notification must not be sent 
 
 @dataclass(slots=True, kw_only=True)
 class Attempt:
-    """One message handed to one provider after the other until one gave a final answer."""
+    """One message handed to one provider after the other until one gave a final answer.
+
+    Neither sent nor an error: every provider's breaker is open, or its rate used up (`held`).
+    """
 
     target: Target
+    is_sent: bool = False
     provider: str = ""
     provider_message_id: str = ""
     error: ProviderError | None = None
+    only_trials: bool = True  # every call so far was the trial of a half-open breaker
     tried: list[dict[str, str]] = field(default_factory=list)
+    held: list[Unavailable] = field(default_factory=list)
 
 
 def fail_of_a_bug(notification: Notification, error: Exception) -> Outcome:
@@ -69,22 +78,39 @@ def send_notification(
 def _attempt(
     notification: Notification, target: Target, outlets: Sequence[Outlet], guard: Guard
 ) -> Attempt:
-    """Try the providers in order; only a transient failure moves on to the next one."""
+    """Try the providers in order, always from the first.
+
+    One that takes no calls now, fails for the moment or is misconfigured moves on to the next.
+    """
     attempt = Attempt(target=target)
     for outlet in outlets:
-        guard(notification.pk)
-        attempt.provider = outlet.name
+        permit: Permit | None = None
         try:
-            attempt.provider_message_id = outlet.send(target.message)
+            with outlet.passing() as permit:
+                guard(notification.pk)
+                attempt.provider_message_id = outlet.send(target.message)
+        except Unavailable as held:
+            attempt.held.append(held)
         except ProviderError as error:
-            attempt.error = error
-            attempt.tried.append(_describe_failure(outlet.name, error))
-            if not isinstance(error, Transient):
+            is_trial = permit is not None and permit.is_trial
+            _note_failure(attempt, outlet.name, error, is_trial=is_trial)
+            if not isinstance(error, Transient | Misconfigured):
                 break
         else:
-            attempt.error = None
+            attempt.is_sent, attempt.provider, attempt.error = True, outlet.name, None
             break
     return attempt
+
+
+def _note_failure(
+    attempt: Attempt, provider: str, error: ProviderError, *, is_trial: bool
+) -> None:
+    """Keep the last error; but what may pass by itself says more than what waits for somebody."""
+    attempt.tried.append(_describe_failure(provider, error))
+    attempt.only_trials = attempt.only_trials and is_trial
+    if isinstance(attempt.error, Transient) and isinstance(error, Misconfigured):
+        return
+    attempt.provider, attempt.error = provider, error
 
 
 def _describe_failure(provider: str, error: ProviderError) -> dict[str, str]:
@@ -108,16 +134,34 @@ def _sum_up(
     repeatable = notification.delivery_guarantee == "at_least_once"
     settled = [*notification.reached_devices, *_settled_devices(attempts, repeatable=repeatable)]
     for attempt in attempts:
-        if attempt.error is None:
+        if attempt.is_sent:
             return _sent(notification, attempt, attempts, devices=settled)
     telling = min(attempts, key=_hopelessness)
-    verdict = judge(
-        telling.error,  # type: ignore[arg-type]  # none was reached, so each has an error
-        policy=policy,
-        retries=notification.retries,
-        repeatable=repeatable,
+    verdict = _judge_attempt(
+        telling, policy=policy, retries=notification.retries, repeatable=repeatable
     )
     return _failed(notification, telling, attempts, verdict=verdict, devices=settled)
+
+
+def _judge_attempt(
+    attempt: Attempt, *, policy: RetryPolicy, retries: int, repeatable: bool
+) -> Verdict:
+    earliest = min(attempt.held, key=lambda held: held.retry_after, default=None)
+    if attempt.error is None and earliest is not None:
+        return park(reason=earliest.reason, wait=earliest.queue_up())
+    if isinstance(attempt.error, Transient) and attempt.only_trials:
+        # We chose it to find out how the provider is: that is no reason to give it up sooner.
+        wait = earliest.retry_after if earliest else settings.BREAKER_RESET_SECONDS
+        return park(reason=BREAKER_OPEN, wait=min(wait, settings.BREAKER_RESET_SECONDS))
+    verdict = judge(
+        attempt.error,  # type: ignore[arg-type]  # neither sent nor held, so there is one
+        policy=policy,
+        retries=retries,
+        repeatable=repeatable,
+    )
+    if isinstance(attempt.error, Misconfigured) and earliest is not None:
+        return replace(verdict, retry_in=min(verdict.retry_in, earliest.retry_after))
+    return verdict
 
 
 def _settled_devices(attempts: Sequence[Attempt], *, repeatable: bool) -> list[str]:
@@ -129,13 +173,14 @@ def _settled_devices(attempts: Sequence[Attempt], *, repeatable: bool) -> list[s
         _device_id(attempt)
         for attempt in attempts
         if attempt.target.device is not None
-        and (attempt.error is None or (isinstance(attempt.error, Uncertain) and not repeatable))
+        and (attempt.is_sent or (isinstance(attempt.error, Uncertain) and not repeatable))
     ]
 
 
 def _hopelessness(attempt: Attempt) -> int:
     """Order errors by how little a retry helps: it is worth it while one device may be reached."""
-    order = (Transient, Misconfigured, Uncertain, Permanent)
+    # None: every provider is held.
+    order: list[type] = [Transient, type(None), Misconfigured, Uncertain, Permanent]
     return next(rank for rank, kind in enumerate(order) if isinstance(attempt.error, kind))
 
 
@@ -179,6 +224,7 @@ def _failed(
         counts_as_retry=verdict.counts_as_retry,
         in_doubt=verdict.in_doubt,
         reached_devices=devices,
+        uncount_attempt=not any(attempt.tried for attempt in attempts),
     )
 
 
@@ -200,11 +246,19 @@ def _detail(attempts: Sequence[Attempt]) -> dict[str, Any]:
     detail: dict[str, Any] = {}
     if tried := [failure for attempt in attempts for failure in attempt.tried]:
         detail["tried"] = tried
-    devices = {_device_id(each): each.error.code if each.error else "sent" for each in attempts}
+    if held := {each.provider: each.reason for attempt in attempts for each in attempt.held}:
+        detail["held"] = held
+    devices = {_device_id(each): _describe_end(each) for each in attempts}
     devices.pop("", None)
     if devices:
         detail["devices"] = devices
     return detail
+
+
+def _describe_end(attempt: Attempt) -> str:
+    if attempt.is_sent:
+        return "sent"
+    return attempt.error.code if attempt.error else "held"
 
 
 def _device_id(attempt: Attempt) -> str:

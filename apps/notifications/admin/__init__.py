@@ -1,7 +1,8 @@
-"""The admin's pages for the ledger: to look at and to intervene, never to edit."""
+"""The admin's pages for the ledger (to intervene, never to edit) and for suppressions."""
 
 from apps.notifications.admin.batches import BatchAdmin
 from apps.notifications.admin.dead_letters import DeadLetterAdmin
 from apps.notifications.admin.notifications import NotificationAdmin
+from apps.notifications.admin.suppressions import SuppressionAdmin
 
-__all__ = ["BatchAdmin", "DeadLetterAdmin", "NotificationAdmin"]
+__all__ = ["BatchAdmin", "DeadLetterAdmin", "NotificationAdmin", "SuppressionAdmin"]

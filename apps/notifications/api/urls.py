@@ -20,6 +20,7 @@ from apps.notifications.api.views.notifications import (
     TimelineView,
 )
 from apps.notifications.api.views.reports import view_of_reports
+from apps.notifications.api.views.suppressions import SuppressionListView, SuppressionView
 from notifier.api.routes import route
 
 # The status callback answers under five paths (spec 3.6); some say the channel.
@@ -55,6 +56,8 @@ urlpatterns = [
     *route("dead-letters", DeadLetterListView.as_view(), "dead-letters"),
     *route("dead-letters/replay", ReplayDeadLettersView.as_view(), "replay-dead-letters"),
     *route("dead-letters/discard", DiscardDeadLettersView.as_view(), "discard-dead-letters"),
+    *route("suppressions", SuppressionListView.as_view(), "suppressions"),
+    *route("suppressions/<uuid:suppression_id>", SuppressionView.as_view(), "suppression"),
     *route("stats", StatisticsView.as_view(), "statistics"),
     *route("templates/<str:code>/usage", TemplateUsageView.as_view(), "template-usage"),
 ]

@@ -1,4 +1,4 @@
-"""The ledger: notifications, their events, batches and receipts; and how a status may change."""
+"""The ledger: notifications, their events, batches, receipts and suppressions; state changes."""
 
 from apps.notifications.models.batch import Batch
 from apps.notifications.models.dead_letter import DeadLetter
@@ -10,14 +10,17 @@ from apps.notifications.models.notification import (
     Status,
 )
 from apps.notifications.models.receipt import Receipt
+from apps.notifications.models.suppression import Cause, Suppression
 
 __all__ = [
     "FINAL_STATUSES",
     "Batch",
+    "Cause",
     "Channel",
     "DeadLetter",
     "Notification",
     "NotificationEvent",
     "Receipt",
     "Status",
+    "Suppression",
 ]

@@ -116,6 +116,10 @@ class Notification(models.Model):
     dead_lettered_at = models.DateTimeField(null=True, blank=True)
     discarded_at = models.DateTimeField(null=True, blank=True)
 
+    # Not a column: which of its addresses are suppressed for it, looked up for a whole chunk
+    # before delivery (`mark_suppressed`).
+    suppressed_addresses: frozenset[str] = frozenset()
+
     objects = NotificationQuerySet.as_manager()
 
     class Meta:

@@ -7,6 +7,9 @@ from uuid import UUID
 from django.db import transaction
 
 from apps.notifications.models.change import TABLE, apply_change, log_event
+from apps.notifications.models.notification import Channel, Notification
+from apps.notifications.models.suppression import SCOPE_OF_CAUSE, Cause, Suppression
+from apps.users.models import email_key
 from notifier.sql import (
     as_uuid,
     encode_ids,
@@ -35,6 +38,13 @@ _MOVES = (
     " OR (r.kind = 'failed' AND n.status = 'sent')"
 )
 
+# What providers/bounces.py calls a bounce that will not pass; a full mailbox has another code.
+_CAUSE_OF_BOUNCE = {
+    "bounced": Cause.HARD_BOUNCE,
+    "invalid": Cause.HARD_BOUNCE,
+    "unsubscribed": Cause.UNSUBSCRIBE,
+}
+
 
 def apply_receipts(ids: Sequence[int]) -> list[UUID]:
     """Apply stored receipts, each once and in any order; return the notifications concerned.
@@ -45,12 +55,52 @@ def apply_receipts(ids: Sequence[int]) -> list[UUID]:
     with transaction.atomic():
         rows = [_as_row(values) for values in _take_unapplied(ids)]
         applied = [row for row in rows if _apply(row)]
+        _suppress_reported(applied)
         run(
             f"UPDATE notifications_receipt SET applied_at = {now_sql()}"
             f" WHERE id IN ({ids_sql('bigint')})",
             [encode_ids([row["receipt_id"] for row in applied])],
         )
     return [row["id"] for row in applied]
+
+
+def _suppress_reported(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Put the addresses of hard bounces, complaints and unsubscriptions on the list.
+
+    The address is the one that the notification was accepted for: a report about it never
+    suppresses another one.
+    """
+    causes = {(row["id"], cause): row for row in rows if (cause := _cause_of(row))}
+    found = Notification.objects.in_bulk([notification_id for notification_id, _ in causes])
+    entries = [
+        _describe_suppression(found[notification_id], cause, row)
+        for (notification_id, cause), row in causes.items()
+        if notification_id in found and found[notification_id].recipient
+    ]
+    # In one order for everybody: two workers with the same addresses must not wait for each other.
+    entries.sort(key=lambda entry: (entry.organization_id, entry.address, entry.cause))
+    Suppression.objects.bulk_create(entries, ignore_conflicts=True)
+
+
+def _cause_of(row: Mapping[str, Any]) -> Cause | None:
+    if row["kind"] == "bounced":
+        return _CAUSE_OF_BOUNCE.get(row["error_code"])
+    return {"complained": Cause.COMPLAINT, "unsubscribed": Cause.UNSUBSCRIBE}.get(row["kind"])
+
+
+def _describe_suppression(
+    notification: Notification, cause: Cause, row: Mapping[str, Any]
+) -> Suppression:
+    is_email = notification.channel == Channel.EMAIL
+    return Suppression(
+        organization_id=notification.organization_id,
+        channel=notification.channel,
+        address=email_key(notification.recipient) if is_email else notification.recipient,
+        cause=cause,
+        scope=SCOPE_OF_CAUSE[cause],
+        source=row["detail"]["source"],
+        note=f"notification {notification.pk}",
+    )
 
 
 def _take_unapplied(ids: Sequence[int]) -> list[tuple[Any, ...]]:

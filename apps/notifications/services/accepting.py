@@ -11,7 +11,13 @@ from uuid import UUID
 from apps.notifications.models import Notification, NotificationEvent
 from apps.notifications.models.transitions import insert_accepted
 from apps.notifications.services.orders import NotificationOrder, fingerprint
-from apps.notifications.services.preparing import Preparation, Row, prepare_row, require_right
+from apps.notifications.services.preparing import (
+    Preparation,
+    Row,
+    prepare_row,
+    require_right,
+    skip_suppressed,
+)
 from notifier.authentication import Principal
 from notifier.errors import IdempotencyMismatch
 
@@ -43,6 +49,7 @@ def accept_notification(*, order: NotificationOrder, principal: Principal) -> Ac
     users = {order.user_id} if order.user_id else set()
     preparation.load_users(users, channel=order.notification_type)
     row = prepare_row(order, preparation)
+    skip_suppressed([row], preparation)
     stored = insert_accepted([row])
     if row["id"] in stored:
         return _accepted(row, stored[row["id"]])

@@ -21,6 +21,7 @@ from apps.notifications.services.preparing import (
     Row,
     prepare_row,
     require_channel,
+    skip_suppressed,
 )
 from apps.templates.services import get_template
 from notifier.authentication import Principal
@@ -106,6 +107,7 @@ def _plan_rows(order: UnreadBulkOrder, preparation: Preparation) -> Plan:
             plan.rows[index] = prepare_row(each, preparation)
         except NotifierError as error:
             plan.reject(index, error)
+    skip_suppressed(plan.rows.values(), preparation)
     return plan
 
 

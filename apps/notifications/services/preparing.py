@@ -1,17 +1,20 @@
 """From an order to a row: who gets it, what is sent, and whether it may be sent at all."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
 
-from apps.notifications.models import Status
+from apps.notifications.models import Channel, Status
+from apps.notifications.models.suppression import AddressKey
 from apps.notifications.services.orders import NotificationOrder, as_utc, fingerprint
+from apps.notifications.services.suppressing import covers, find_scopes, is_marketing
 from apps.templates.models import Template, TemplateVersion
 from apps.templates.services import find_published, require_renderable, require_variables
 from apps.templates.services.content import require_plain_variables
-from apps.users.models import Device, User
+from apps.users.models import Device, User, email_key
 from notifier.addresses import normalise_email
 from notifier.authentication import Principal
 from notifier.correlation import current_correlation_id
@@ -60,6 +63,11 @@ class Preparation:
             raise NotFound(found.message)
         return found
 
+    def marketing_versions(self) -> set[UUID]:
+        """Return which of the versions that were looked up belong to a marketing template."""
+        found = [each for each in self.versions.values() if isinstance(each, TemplateVersion)]
+        return {version.pk for version in found if is_marketing(version)}
+
     def _find_version(self, code: str, language: str | None) -> TemplateVersion | NotFound:
         """A miss is remembered too: ten thousand rows may have the same."""
         try:
@@ -85,6 +93,29 @@ def prepare_row(order: NotificationOrder, preparation: Preparation) -> Row:
     row["reason"] = _reason_to_skip(order, user, preparation)
     row["status"] = Status.SKIPPED if row["reason"] else Status.PENDING
     return row
+
+
+def skip_suppressed(rows: Collection[Row], preparation: Preparation) -> None:
+    """Turn rows to suppressed addresses into `skipped` ones; one query for all of them.
+
+    Pushes to users are left to the delivery, which looks at each of their devices.
+    """
+    keys = {
+        row["id"]: _key_of(row)
+        for row in rows
+        if row["status"] == Status.PENDING and row["recipient"]
+    }
+    scopes, marketing = find_scopes(keys.values()), preparation.marketing_versions()
+    for row in rows if scopes else ():
+        found = scopes.get(keys[row["id"]], ()) if row["id"] in keys else ()
+        if covers(found, marketing=row["template_version_id"] in marketing):
+            row |= {"status": Status.SKIPPED, "reason": "suppressed"}
+
+
+def _key_of(row: Row) -> AddressKey:
+    is_email = row["channel"] == Channel.EMAIL
+    address = email_key(row["recipient"]) if is_email else row["recipient"]
+    return (row["organization_id"], row["channel"], address)
 
 
 def require_right(order: NotificationOrder, principal: Principal) -> None:

@@ -17,8 +17,8 @@ from notifier.wakeup import wake_relay
 class ReportedEvent:
     """One thing that a provider or an external worker reports about a notification.
 
-    `kind` is delivered, bounced, failed, pending, opened, clicked or complained; `event_id` is
-    unique at the source, so that a report that comes twice counts once.
+    `kind` is delivered, bounced, failed, pending, opened, clicked, complained or unsubscribed;
+    `event_id` is unique at the source, so that a report that comes twice counts once.
     """
 
     notification_id: UUID
@@ -71,5 +71,5 @@ def find_reported(*, reference: str, principal: Principal) -> Notification:
 
 
 def apply_stored_receipts(*, ids: Sequence[int]) -> None:
-    """Apply receipts to their rows; repeated ones change nothing."""
+    """Apply receipts to their rows and the suppression list; repeated ones change nothing."""
     refresh_statuses(ids=apply_receipts(ids))

@@ -140,7 +140,13 @@ NOTIFICATIONS = [
     Row("GET", "dead-letters", 200),
     Row("POST", "dead-letters/replay", 202, body=_letters),
     Row("POST", "dead-letters/discard", 202, body=_letters),
+    Row("GET", "suppressions", 200),
+    Row("POST", "suppressions", 201, body=_fixed({"address": "eve@example.org"})),
+    Row("DELETE", "suppressions/<uuid:suppression_id>", 200),
     Row("GET", "stats", 200),
+    Row("GET", "breakers", 200),
+    # Nobody's breaker: those of real providers have tests of their own.
+    Row("POST", "breakers/<str:provider>/reset", 404),
     # Nobody's receipts: those of real providers, signed, have tests of their own.
     Row("POST", "webhooks/<str:provider>", 404, "anyone", _fixed({})),
 ]

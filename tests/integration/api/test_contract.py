@@ -27,8 +27,13 @@ PAGED = {
     "templates/<str:code>/versions",
     "notifications",
     "dead-letters",
+    "suppressions",
 }
-WHOLE_LISTS = {"templates/<str:code>/usage", "notifications/<uuid:notification_id>/timeline"}
+WHOLE_LISTS = {
+    "breakers",
+    "templates/<str:code>/usage",
+    "notifications/<uuid:notification_id>/timeline",
+}
 LISTS = {("GET", route) for route in PAGED | WHOLE_LISTS}
 
 

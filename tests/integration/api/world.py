@@ -1,9 +1,11 @@
 """One of everything that a route can be about."""
 
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
+from apps.notifications.services.suppressing import add_suppression
 from apps.templates.services import NewVersion, add_version, create_template
 from apps.users.services import open_session
 from notifier.authentication import SCOPES
@@ -31,6 +33,17 @@ def add_templates(organization: Organization) -> None:
     add_version(organization_id=organization.pk, code="welcome", version=draft)
 
 
+def _suppress_somebody(organization: Organization) -> UUID:
+    entry, _ = add_suppression(
+        organization_id=organization.pk,
+        channel="email",
+        address="gone@example.org",
+        cause="hard_bounce",
+        source="main",
+    )
+    return entry.pk
+
+
 class World:
     """An organization with one of everything; `names` fill the placeholders of routes."""
 
@@ -53,6 +66,7 @@ class World:
             "code": "welcome",
             "number": 2,
             "provider": "nobody",
+            "suppression_id": _suppress_somebody(organization),
             **self._notifications(),
         }
 

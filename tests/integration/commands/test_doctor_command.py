@@ -16,7 +16,11 @@ from pytest_django import Settings
 from apps.delivery.management.checkup import run_checks
 from apps.delivery.management.checkup.broker import check_queue
 from apps.delivery.management.checkup.finding import SECONDS, NoAnswer, answer_in_time
-from apps.delivery.management.checkup.installation import check_lease, check_secrets
+from apps.delivery.management.checkup.installation import (
+    check_lease,
+    check_public_url,
+    check_secrets,
+)
 from apps.delivery.management.checkup.outlets import check_provider
 from apps.delivery.management.checkup.work import judge_relay
 from apps.delivery.models import DeadMessage
@@ -167,13 +171,33 @@ def test_what_waits_for_a_person_or_a_relay_is_counted(
 
 
 def test_a_lease_shorter_than_a_call_is_a_warning(settings: Settings) -> None:
-    settings.SEND_LEASE_SECONDS = 19
+    settings.EMAIL_PROVIDER_URLS = parse_provider_urls("smtp://mail", channel="email")
+    settings.SEND_LEASE_SECONDS = 38
     assert check_lease().state == "warning"
-    settings.SEND_LEASE_SECONDS = 20
+    settings.SEND_LEASE_SECONDS = 39  # half as much again as 5 s + 2 * 10 s + 1 s
     assert check_lease().state == "ok"
     slow = parse_provider_urls("smtp://mail?timeout=25", channel="email")
     settings.EMAIL_PROVIDER_URLS = slow
     assert check_lease().state == "warning"
+
+
+@pytest.mark.parametrize(
+    ("kind", "address", "state"),
+    [
+        ("development", "http://127.0.0.1:8000", "ok"),
+        ("production", "http://127.0.0.1:8000", "warning"),
+        ("production", "http://localhost", "warning"),
+        ("staging", "http://[::1]:8000", "warning"),
+        ("production", "https://notify.example.org", "ok"),
+        ("production", "https://elsewhere.example.org", "warning"),  # the web refuses that name
+    ],
+)
+def test_links_that_lead_nowhere_are_a_warning(
+    settings: Settings, kind: str, address: str, state: str
+) -> None:
+    settings.NOTIFIER_ENV, settings.PUBLIC_URL = kind, address
+    settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", "notify.example.org"]
+    assert check_public_url().state == state
 
 
 def test_a_secret_that_others_may_read_is_a_warning(settings: Settings, tmp_path: Path) -> None:

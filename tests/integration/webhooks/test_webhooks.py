@@ -99,7 +99,7 @@ def test_a_bounce_brings_its_reason(sent: Notification) -> None:
         ("complained", {}, "complained"),
         ("rejected", {"reject": {"reason": "suppressed"}}, "bounced"),
         ("failed", {"severity": "temporary"}, None),
-        ("unsubscribed", {}, None),
+        ("unsubscribed", {}, "unsubscribed"),
         ("invented", {}, None),
     ],
 )

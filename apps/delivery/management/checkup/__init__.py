@@ -8,6 +8,7 @@ from apps.delivery.management.checkup.broker import check_broker
 from apps.delivery.management.checkup.finding import Finding, failed
 from apps.delivery.management.checkup.installation import (
     check_lease,
+    check_public_url,
     check_python,
     check_secrets,
     check_settings,
@@ -29,7 +30,14 @@ from notifier.management.command_line import first_line, manage_command
 
 __all__ = ["Finding", "run_checks"]
 
-_OF_THIS_MACHINE = (check_python, check_settings, check_secrets, check_var, check_lease)
+_OF_THIS_MACHINE = (
+    check_python,
+    check_settings,
+    check_public_url,
+    check_secrets,
+    check_var,
+    check_lease,
+)
 _OF_THE_WORK = (check_relay, check_dead_letters, check_dead_messages)
 
 

@@ -4,17 +4,21 @@ import os
 import stat
 import sys
 import tempfile
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import django
 from django.conf import settings
+from django.http.request import validate_host
 
 from apps.delivery.management.checkup.finding import Finding, failed, passed, warned
 from notifier.configuration import DEVELOPMENT, SETTINGS
 from notifier.management.command_line import first_line, manage_command
 
 OLDEST_PYTHON = (3, 11)
-AIR_SECONDS = 5.0  # between the end of the slowest call and the end of the lease
+# A lease is renewed when a third of it is over: what is left has to cover one call.
+LEASES_PER_CALL = 1.5
 # What works on one's own machine, and is hardly meant on a server.
 _MEANT_FOR_DEVELOPMENT = {
     "DATABASE_URL": "one SQLite file; servers want PostgreSQL",
@@ -42,6 +46,19 @@ def check_settings() -> Finding:
         return passed("settings", f"NOTIFIER_ENV={kind}")
     told = "; ".join(f"{name} is {_MEANT_FOR_DEVELOPMENT[name]}" for name in defaults)
     return warned("settings", f"NOTIFIER_ENV={kind}, but {told}", mend=manage_command("config"))
+
+
+def check_public_url() -> Finding:
+    """Links in mails lead to it, from anywhere, and years later."""
+    address = settings.PUBLIC_URL
+    host = urlsplit(address).hostname or ""
+    mend = "export PUBLIC_URL=https://<the name that people reach it under>"
+    if settings.NOTIFIER_ENV != DEVELOPMENT and _is_loopback(host):
+        return warned("public url", f"{address} leads readers to their own machine", mend=mend)
+    if not validate_host(host if ":" not in host else f"[{host}]", settings.ALLOWED_HOSTS):
+        mend = f"export ALLOWED_HOSTS={','.join([*settings.ALLOWED_HOSTS, host])}"
+        return warned("public url", f"{host} is not among ALLOWED_HOSTS", mend=mend)
+    return passed("public url", address)
 
 
 def check_secrets() -> Finding:
@@ -74,12 +91,19 @@ def check_var() -> Finding:
 def check_lease() -> Finding:
     """A call that outlives its lease is repeated by another worker while it is still going."""
     urls = (*settings.EMAIL_PROVIDER_URLS, *settings.PUSH_PROVIDER_URLS)
-    slowest = max(url.timeouts.connect + url.timeouts.read for url in urls)
-    least, lease = slowest + AIR_SECONDS, settings.SEND_LEASE_SECONDS
+    slowest = max(url.longest_call_seconds for url in urls)
+    least, lease = slowest * LEASES_PER_CALL, settings.SEND_LEASE_SECONDS
     if lease < least:
         message = f"{lease:g} s, but one call to a provider may take {slowest:g} s"
         return warned("lease", message, mend=f"export SEND_LEASE_SECONDS={least:g}")
     return passed("lease", f"{lease:g} s")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _others_may_read(path: Path) -> bool:

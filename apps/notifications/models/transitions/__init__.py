@@ -10,6 +10,7 @@ from apps.notifications.models.transitions.claiming import (
     release_claims,
     renew_claims,
 )
+from apps.notifications.models.transitions.parking import BREAKER_OPEN, release_parked
 from apps.notifications.models.transitions.publishing import (
     DueNotification,
     insert_accepted,
@@ -25,6 +26,7 @@ from apps.notifications.models.transitions.sweeping import (
 )
 
 __all__ = [
+    "BREAKER_OPEN",
     "MAX_DOUBTS",
     "Claims",
     "DueNotification",
@@ -36,6 +38,7 @@ __all__ = [
     "recover_in_doubt",
     "recover_unclaimed",
     "release_claims",
+    "release_parked",
     "renew_claims",
     "return_unpublished",
     "take_due",

@@ -19,7 +19,7 @@ from notifier.sql import (
 )
 
 # How long a published message may stay unclaimed before the row is published again.
-REPUBLISH_AFTER_SECONDS = 60
+REPUBLISH_AFTER_SECONDS = 20
 
 _NEW_COLUMNS = {
     "id": "uuid",

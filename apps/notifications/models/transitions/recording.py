@@ -30,6 +30,7 @@ _OUTCOME_COLUMNS = {
     "retries": "smallint",
     "doubts": "smallint",
     "reached_devices": "jsonb",
+    "uncounted": "smallint",
 }
 
 
@@ -38,7 +39,8 @@ class Outcome:
     """What became of one claimed notification.
 
     `retry_in` (seconds) goes with the status pending; `counts_as_retry` says whether the wait
-    uses up one of the retries (parking does not).
+    uses up one of the retries (parking does not). `uncount_attempt`: no provider was called, so
+    the claim was no attempt.
     """
 
     id: UUID
@@ -54,6 +56,7 @@ class Outcome:
     counts_as_retry: bool = False
     in_doubt: bool = False
     reached_devices: Sequence[str] = ()
+    uncount_attempt: bool = False
 
 
 def record_outcomes(outcomes: Sequence[Outcome]) -> list[UUID]:
@@ -67,6 +70,7 @@ def record_outcomes(outcomes: Sequence[Outcome]) -> list[UUID]:
         f"UPDATE {TABLE} AS n SET status = r.status, reason = r.reason,"
         " provider = r.provider, provider_message_id = r.provider_message_id,"
         " error_code = r.error_code, error = r.error, detail = r.detail,"
+        " attempts = n.attempts - r.uncounted,"
         " retries = n.retries + r.retries, doubts = n.doubts + r.doubts,"
         " reached_devices = r.reached_devices,"
         f" due_at = {now_sql(plus='r.retry_in')}, lease_until = NULL,"
@@ -117,6 +121,7 @@ def _outcome_row(outcome: Outcome) -> dict[str, Any]:
         "retries": int(outcome.counts_as_retry),
         "doubts": int(outcome.in_doubt),
         "reached_devices": list(outcome.reached_devices),
+        "uncounted": int(outcome.uncount_attempt),
     }
 
 

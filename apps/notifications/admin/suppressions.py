@@ -1,0 +1,73 @@
+"""The page of the suppression list: look up, add, remove; an entry itself never changes."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from apps.notifications.models import Cause, Suppression
+from apps.notifications.models.suppression import SCOPE_OF_CAUSE
+from apps.notifications.services.suppressing import fold_address, fold_for_search
+from notifier.errors import InvalidRequest
+
+
+class NewSuppressionForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in stubs only
+    class Meta:
+        model = Suppression
+        fields = ("organization", "channel", "address", "cause", "note")
+
+    def clean(self) -> dict[str, Any]:
+        """Fold the address as the rest of the product does; that it is new, the model checks."""
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        if {"address", "channel"} <= set(values):
+            try:
+                values["address"] = fold_address(values["address"], channel=values["channel"])
+            except InvalidRequest as error:
+                self.add_error("address", error.errors[0].message)
+        return values
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(ModelAdmin):
+    list_display = ("address", "channel", "cause", "scope", "source", "organization", "created_at")
+    list_filter = ("channel", "cause", "organization")
+    list_select_related = ("organization",)
+    search_fields = ("address__exact",)
+    search_help_text = "Exactly: an e-mail address or a device token"
+    ordering = ("-id",)
+    show_full_result_count = False
+    fields = (
+        "organization",
+        "channel",
+        "address",
+        "cause",
+        "scope",
+        "source",
+        "note",
+        "created_by",
+        "created_at",
+    )
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        return NewSuppressionForm if obj is None else super().get_form(request, obj, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return NewSuppressionForm.Meta.fields if obj is None else self.fields
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        return (queryset.filter(address=fold_for_search(term)) if term else queryset), False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Suppression, form: Any, change: bool) -> None:
+        obj.scope = SCOPE_OF_CAUSE[Cause(obj.cause)]
+        obj.source = "admin"
+        obj.created_by_id = request.user.pk
+        super().save_model(request, obj, form, change)

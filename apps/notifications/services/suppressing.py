@@ -1,0 +1,133 @@
+"""The suppression list: who is on it, and how one gets on and off."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+import structlog
+
+from apps.notifications.models import Cause, Channel, Notification, Suppression
+from apps.notifications.models.suppression import (
+    MAX_SUPPRESSED,
+    SCOPE_OF_CAUSE,
+    AddressKey,
+    Scope,
+)
+from apps.templates.models import TemplateKind, TemplateVersion
+from apps.users.models import email_key
+from notifier.addresses import normalise_email
+from notifier.errors import InvalidRequest, NotFound
+
+log = structlog.get_logger(__name__)
+
+
+def fold_address(address: str, *, channel: str) -> str:
+    """Return the form under which an address is suppressed; raise InvalidRequest for none."""
+    if channel == Channel.EMAIL:
+        return email_key(normalise_email(address, field="address"))
+    if not address.isascii() or not address.isprintable() or " " in address:
+        raise InvalidRequest.of_field("address", "not a device token")
+    if not 0 < len(address) <= MAX_SUPPRESSED:
+        raise InvalidRequest.of_field("address", f"1 to {MAX_SUPPRESSED} characters")
+    return address
+
+
+def fold_for_search(address: str) -> str:
+    """Return the form under which an address would be on the list, whatever its channel.
+
+    What is no e-mail address may be a device's token; what is neither is on no list.
+    """
+    try:
+        return fold_address(address, channel=Channel.EMAIL)
+    except InvalidRequest:
+        return address
+
+
+def add_suppression(
+    *,
+    organization_id: UUID,
+    channel: str,
+    address: str,
+    cause: str,
+    source: str,
+    note: str = "",
+    created_by_id: UUID | None = None,
+) -> tuple[Suppression, bool]:
+    """Put a folded address on the list; return the entry and whether it is new.
+
+    Doing so again, also at the same time, returns the first entry as it is.
+    """
+    entry, is_new = Suppression.objects.get_or_create(
+        organization_id=organization_id,
+        channel=channel,
+        address=address,
+        cause=cause,
+        defaults={
+            "scope": SCOPE_OF_CAUSE[Cause(cause)],
+            "source": source,
+            "note": note,
+            "created_by_id": created_by_id,
+        },
+    )
+    if is_new:
+        log.info("suppression_added", suppression_id=str(entry.pk), cause=cause, source=source)
+    return entry, is_new
+
+
+def remove_suppression(*, organization_id: UUID, suppression_id: UUID) -> None:
+    """Take one entry off the list; other causes for the same address stay. Raises NotFound."""
+    mine = Suppression.objects.in_organization(organization_id).filter(pk=suppression_id)
+    removed, _ = mine.delete()
+    if not removed:
+        raise NotFound("no such suppression")
+    log.info("suppression_removed", suppression_id=str(suppression_id))
+
+
+def find_scopes(keys: Iterable[AddressKey]) -> Mapping[AddressKey, set[str]]:
+    """Return what is suppressed for each of these addresses, with one query for all of them."""
+    wanted = set(keys)
+    if not wanted:
+        return {}
+    found: defaultdict[AddressKey, set[str]] = defaultdict(set)
+    rows = Suppression.objects.touching(wanted).order_by()
+    columns = ("organization_id", "channel", "address", "scope")
+    for organization_id, channel, address, scope in rows.values_list(*columns):
+        found[(organization_id, channel, address)].add(scope)
+    return found
+
+
+def covers(scopes: Iterable[str], *, marketing: bool) -> bool:
+    """Do these scopes keep a message back?"""
+    return Scope.ALL in scopes or (marketing and Scope.MARKETING in scopes)
+
+
+def is_marketing(version: TemplateVersion | None) -> bool:
+    """Content of the caller's own, without a template, is transactional."""
+    return version is not None and version.template.kind == TemplateKind.MARKETING
+
+
+def mark_suppressed(notifications: list[Notification]) -> list[Notification]:
+    """Note on each notification which of its present addresses are suppressed for it.
+
+    One query for all of them. Users and their devices are expected to be loaded.
+    """
+    keys = {each.pk: _keys_of(each) for each in notifications}
+    scopes = find_scopes(key for some in keys.values() for key in some)
+    for each in notifications:
+        marketing = is_marketing(each.template_version)
+        hit = [key for key in keys[each.pk] if covers(scopes.get(key, ()), marketing=marketing)]
+        each.suppressed_addresses = frozenset(address for _, _, address in hit)
+    return notifications
+
+
+def _keys_of(row: Notification) -> list[AddressKey]:
+    return [(row.organization_id, row.channel, address) for address in _addresses_of(row)]
+
+
+def _addresses_of(row: Notification) -> list[str]:
+    if row.user is None:
+        is_email = row.channel == Channel.EMAIL and row.recipient
+        return [email_key(row.recipient) if is_email else row.recipient]
+    if row.channel == Channel.EMAIL:
+        return [row.user.email_key]
+    return [device.token for device in row.user.devices.all()]

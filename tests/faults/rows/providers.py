@@ -1,0 +1,152 @@
+"""Rows 13-17: providers that limit, fail, hang, cut connections, answer nonsense, or refuse."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import requests
+
+from tests.faults.field import Field
+from tests.faults.ledgers import query
+from tests.faults.registry import fault_row
+from tests.faults.traffic import build_mail, build_push
+
+BREAKER_TRIALS = 20  # calls that a minute's breaker may still let through, by all processes
+LARGEST_SHARE = 0.05
+_PUT_OFF = (
+    "SELECT extract(epoch FROM due_at - now()) AS wait FROM notifications_notification"
+    " WHERE id = %s AND status = 'pending' AND attempts > 0"
+)
+
+
+@fault_row("13", "429 with Retry-After: seconds, date, absurd", doubts=False, all_delivered=False)
+def limit_pushes(field: Field) -> None:
+    _limit_once(field, "4", shortest=3.2)
+    _limit_once(field, _say_date(seconds=6), shortest=4.0)
+    _limit_absurdly(field)
+
+
+def _limit_once(field: Field, wish: str, *, shortest: float) -> None:
+    field.installation.fcm.behave(fail_next=1, code=429, retry_after=wish, target="send")
+    limited = field.accept(build_push(len(field.more_accepted)))
+    status = field.installation.wait_for_final(limited, limit=30)
+    field.expect(status == "sent", f"Retry-After {wish}: {status}")
+    waited = _measure_wait(field, limited)
+    field.expect(waited >= shortest, f"Retry-After {wish}: tried again after {waited:.1f} s")
+
+
+def _say_date(*, seconds: float) -> str:
+    due = datetime.fromtimestamp(time.time(), UTC) + timedelta(seconds=seconds)
+    return format_datetime(due, usegmt=True)
+
+
+def _limit_absurdly(field: Field) -> None:
+    field.installation.fcm.behave(fail_next=1, code=429, retry_after="1000000000", target="send")
+    parked = field.accept(build_push(99))
+    field.wait_until(lambda: bool(query(field.installation, _PUT_OFF, parked)), limit=20)
+    (row,) = query(field.installation, _PUT_OFF, parked)
+    field.facts["Retry-After 10^9 waits s"] = round(float(row["wait"]))
+    field.expect(row["wait"] <= 3600 * 1.2, f"Retry-After 10^9 waits {row['wait']} s")
+    answer = field.installation.post(f"/notifications/{parked}/cancel", {})
+    field.expect(answer.status_code == requests.codes.ok, "the parked one cannot be cancelled")
+
+
+def _measure_wait(field: Field, notification_id: str) -> float:
+    story = field.installation.timeline(notification_id)
+    begun = [datetime.fromisoformat(e["at"]) for e in story if e["status"] == "sending"]
+    return (begun[-1] - begun[0]).total_seconds()
+
+
+@fault_row("14", "provider 5xx for a while", settle=150, doubts=False, recover=60)
+def fail_providers(field: Field) -> None:
+    seconds = field.size(60, 15)
+    traffic = field.begin_traffic(10 * seconds, rate=10)
+    with field.fault():
+        field.installation.sink.behave(fail_always=True, code=451, target="mail")
+        field.installation.fcm.behave(fail_always=True, code=503, target="send")
+        time.sleep(seconds)
+        calls = _count_refused(field)
+        field.installation.sink.behave()
+        field.installation.fcm.behave()
+    field.facts["calls to the failing providers"] = calls
+    allowed = max(BREAKER_TRIALS, LARGEST_SHARE * len(traffic.accepted))
+    field.expect(calls <= allowed, f"{calls} calls for {len(traffic.accepted)} notifications")
+
+
+def _count_refused(field: Field) -> int:
+    mails = field.installation.sink.messages(kind="mail", outcome="refused")
+    return len(mails) + len(field.installation.fcm.messages(kind="send", outcome="refused"))
+
+
+@fault_row("15", "hang, cut, garbage, slow, refused connections", settle=150, recover=60)
+def break_connections(field: Field) -> None:
+    field.begin_traffic(field.size(300, 40), rate=5)
+    with field.fault():
+        for fault in ("reset", "garbage", "hang"):
+            for standin, target in (
+                (field.installation.sink, "data"),
+                (field.installation.fcm, ""),
+            ):
+                standin.behave(fail_next=2, fault=fault, target=target)
+            field.pause(10, 14)
+        field.installation.sink.behave(refuse=True)
+        field.pause(3, 5)
+        field.installation.sink.behave(latency_ms=2000)
+        field.pause(5, 8)
+        field.installation.sink.behave()
+        field.installation.fcm.behave()
+
+
+SMTP_ANSWERS = {
+    "once451@a.example.org": ("sent", ""),
+    "grey451@b.example.org": ("failed", "retries_exhausted"),
+    "bounce550@c.example.org": ("failed", "permanent_error"),
+    "data554@d.example.org": ("failed", "permanent_error"),
+    "drop-after-data@e.example.org": ("failed", "in_doubt"),
+}
+FCM_ANSWERS = {
+    "UNREGISTERED:a": ("failed", "permanent_error"),
+    "INVALID_ARGUMENT:b": ("failed", "permanent_error"),
+    "QUOTA_EXCEEDED:1:c": ("failed", "retries_exhausted"),
+    "INTERNAL:d": ("failed", "retries_exhausted"),
+    "once503:e": ("sent", ""),
+}
+
+
+@fault_row("16", "SMTP answers: 421, 451, 550, 554, drop after DATA", all_delivered=False)
+def answer_mails(field: Field) -> None:
+    bodies = {to: {**build_mail(1), "to": {"email": to}} for to in SMTP_ANSWERS}
+    _expect_outcomes(field, bodies, SMTP_ANSWERS)
+    with field.fault():
+        field.installation.sink.behave(refuse=True)
+        field.accept(build_mail(2))
+        field.pause(1, 2)
+        field.installation.sink.behave()
+
+
+# Refused credentials park the channel for a minute.
+@fault_row("17", "FCM answers, credentials refused", all_delivered=False, recover=90)
+def answer_pushes(field: Field) -> None:
+    bodies: dict[str, dict[str, Any]] = {
+        token: {**build_push(1), "to": {"push_token": token, "platform": "android"}}
+        for token in FCM_ANSWERS
+    }
+    _expect_outcomes(field, bodies, FCM_ANSWERS)
+    with field.fault():
+        field.installation.fcm.behave(fail_next=1, code=401, target="send")
+        renewed = field.accept(build_push(7))
+        status = field.installation.wait_for_final(renewed, limit=90)
+    field.expect(status == "sent", f"after a refused access token: {status}")
+
+
+def _expect_outcomes(
+    field: Field, bodies: dict[str, dict[str, Any]], expected: dict[str, tuple[str, str]]
+) -> None:
+    with field.fault():
+        ids = {wish: field.accept(body) for wish, body in bodies.items()}
+        for wish, notification_id in ids.items():
+            status = field.installation.wait_for_final(notification_id, limit=120)
+            reason = field.installation.timeline(notification_id)[-1]["reason"] or ""
+            found = (status, reason)
+            field.expect(found == expected[wish], f"{wish.partition('@')[0]}: {found}")
