@@ -36,6 +36,11 @@ CONFIRM_WAIT = 0.6
 POOL_WAIT = 1.0
 
 
+# A consumer asks for its broker again after one second, two, … five. Kombu's own pauses grow to
+# thirty seconds: so long would a worker stand still beside a broker that is back.
+RECONNECT_PAUSES: Mapping[str, Any] = {"interval_start": 1, "interval_step": 1, "interval_max": 5}
+
+
 class BrokerUnavailable(Exception):
     """The broker did not confirm; what was to be published is still in the database."""
 

@@ -5,13 +5,15 @@ body of the wrong shape. Here both are rejected, and the broker moves them to `f
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
 from celery import bootsteps
+from celery.concurrency import solo
 from celery.worker.consumer import Consumer
 
-from notifier.broker import declare_topology
+from notifier.broker import RECONNECT_PAUSES, declare_topology
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +40,21 @@ class SafeConsumer(Consumer):
             for step in Consumer.Blueprint.default_steps
             if not step.endswith(":DelayedDelivery")
         ]
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """Wait for the broker with pauses of our own; Celery has no setting for them."""
+        conn.ensure_connection = partial(conn.ensure_connection, **RECONNECT_PAUSES)
+        return super().ensure_connected(conn)
+
+    def call_soon_ack(self, p: Any, *args: Any, **kwargs: Any) -> Any:
+        """Acknowledge at once in a solo worker.
+
+        Celery leaves it to the event loop's next round, which may sleep two seconds before it
+        while the broker, at its prefetch limit, waits for just this acknowledgement.
+        """
+        if isinstance(self.pool, solo.TaskPool):
+            return p(*args, **kwargs)
+        return super().call_soon_ack(p, *args, **kwargs)  # type: ignore[misc]  # not in the stubs
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         self._dead_letter(message, exc)

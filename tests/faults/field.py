@@ -78,15 +78,14 @@ class Field:
         self.more_accepted.append(notification_id)
         return notification_id
 
-    def probe(self, *, limit: float = PROBE_SECONDS) -> float:
-        """Return the seconds until a fresh, urgent mail is with its provider."""
-        begun_at = time.monotonic()
+    def probe(self, *, limit: float = PROBE_SECONDS) -> str:
+        """Return the id of a fresh, urgent mail once it is with its provider."""
         body = {**build_mail(0), "to": {"email": "probe@example.org"}, "priority": 10}
         traffic = self.begin_traffic(1, rate=1, build=lambda _: body)
         traffic.finish()
         probe_id = traffic.accepted[0]
         self.wait_until(lambda: count_deliveries(self.installation)[probe_id] > 0, limit=limit)
-        return time.monotonic() - begun_at
+        return probe_id
 
     def settle(self, *, limit: float) -> None:
         for traffic in self.traffics:

@@ -97,4 +97,9 @@ def _is_explained(row: dict[str, Any] | None) -> bool:
 
 
 def _collect_stories(installation: Installation, ids: Sequence[str]) -> dict[str, Any]:
-    return {id_: query(installation, _STORY, id_) for id_ in ids[:EVIDENCE]}
+    return {id_: describe_story(installation, id_) for id_ in ids[:EVIDENCE]}
+
+
+def describe_story(installation: Installation, notification_id: str) -> list[dict[str, Any]]:
+    """Return a notification's timeline as the database holds it."""
+    return query(installation, _STORY, notification_id)

@@ -12,7 +12,7 @@ from deploy.local.servers import Postgres, RabbitMQ, Redis
 from tests.e2e.installation import Installation
 from tests.faults import rows
 from tests.faults.field import QUEUE_YOUTH_SECONDS, Field
-from tests.faults.ledgers import Balance, balance_ledgers
+from tests.faults.ledgers import Balance, balance_ledgers, describe_story
 from tests.faults.registry import ROWS, Row
 from tests.faults.report import Result
 from tests.faults.traffic import ACCEPTED, Answer
@@ -76,9 +76,11 @@ def run_row(row: Row, installation: Installation, *, seed: int, short: bool) -> 
 def _suffer_and_recover(row: Row, field: Field, result: Result) -> None:
     row.inject(field)
     returned_at = field.windows[-1][1] if field.windows else time.monotonic()
-    field.probe()
+    probe_id = field.probe()
     result.recovered = round(time.monotonic() - returned_at, 1)
-    field.expect(result.recovered <= row.recover, f"not back within {row.recover:.0f} s")
+    if result.recovered > row.recover:
+        story = describe_story(field.installation, probe_id)
+        field.problems.append(f"not back within {row.recover:.0f} s: {story}")
     field.settle(limit=row.settle)
     result.settled = round(time.monotonic() - returned_at, 1)
     field.note_deaths()

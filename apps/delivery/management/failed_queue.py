@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -12,7 +13,7 @@ from kombu import Connection, Consumer, Message
 from kombu.mixins import ConsumerMixin
 
 from apps.delivery.services.dead_letters import sort_dead_letter
-from notifier.broker import declare_topology
+from notifier.broker import RECONNECT_PAUSES, declare_topology
 from notifier.faults import DATABASE_AWAY
 from notifier.topology import failed_queue
 
@@ -26,6 +27,15 @@ class FailedQueueConsumer(ConsumerMixin):
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.prefetch_count = 10
+
+    @contextmanager
+    def establish_connection(self) -> Any:  # type: ignore[override]  # the stubs forget the context
+        with self.create_connection() as connection:
+            connection.ensure_connection(self.on_connection_error, **RECONNECT_PAUSES)
+            yield connection
+
+    def on_connection_error(self, exc: Exception, interval: float) -> None:
+        log.warning("broker_unreachable", error=type(exc).__name__, again_in_seconds=interval)
 
     def get_consumers(self, Consumer: Any, channel: Any) -> list[Consumer]:  # noqa: N803  # kombu's interface
         declare_topology(channel.connection.client)

@@ -58,7 +58,8 @@ def drain_backlog(field: Field) -> None:
         field.wait_until(lambda: _count_sent(field) > count // 20, limit=60)
         begun_at, already = time.monotonic(), _count_sent(field)
         memory = _measure_memory(workers.pid)
-        urgent = field.probe()
+        field.probe()
+        urgent = time.monotonic() - begun_at
     field.wait_until(lambda: _count_sent(field) >= count, limit=300)
     rate = (count - already) / (time.monotonic() - begun_at)
     grown = _measure_memory(workers.pid) - memory
