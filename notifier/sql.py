@@ -11,6 +11,8 @@ from uuid import UUID
 
 from django.db import connection
 
+# Of `%s`, or of `%(name)s`.
+Parameters = Sequence[Any] | Mapping[str, Any]
 CHANNEL_OF_WAKEUPS = "notifications_due"
 
 
@@ -23,6 +25,15 @@ def now_sql(*, plus: str = "0") -> str:
     if is_postgresql():
         return f"(clock_timestamp() + make_interval(secs => {plus}))"
     return f"STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', ({plus}) || ' seconds')"
+
+
+def asked_at_sql() -> str:
+    """SQL for the time at which the statement began, for conditions.
+
+    PostgreSQL searches an index with it; the clock itself moves on from row to row and makes it
+    read the whole index.
+    """
+    return "statement_timestamp()" if is_postgresql() else now_sql()
 
 
 def skip_locked_sql() -> str:
@@ -64,7 +75,7 @@ def encode_ids(ids: Sequence[UUID] | Sequence[int]) -> str:
     return json.dumps(list(ids), default=_encode_value)
 
 
-def run(sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+def run(sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
     """Execute a statement and return its rows (none when it returns none)."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)

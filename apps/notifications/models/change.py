@@ -4,7 +4,7 @@ On PostgreSQL both are one statement; on SQLite one short transaction.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from django.db import transaction
 
 from notifier.sql import (
     CHANNEL_OF_WAKEUPS,
+    Parameters,
     as_uuid,
     encode_ids,
     ids_sql,
@@ -30,7 +31,7 @@ _EVENT_COLUMNS = (
 
 
 def apply_change(
-    statement: str, parameters: Sequence[Any], *, returning: str = "id", wakes: bool = False
+    statement: str, parameters: Parameters, *, returning: str = "id", wakes: bool = False
 ) -> list[tuple[Any, ...]]:
     """Run a change, write an event for every row it changed, and return those rows."""
     if is_postgresql():

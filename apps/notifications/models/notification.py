@@ -131,9 +131,9 @@ class Notification(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["channel", "-priority", "due_at"],
+                fields=["channel", "organization", "priority", "due_at"],
                 condition=models.Q(status="pending"),
-                name="notification_due",
+                name="notification_lanes",
             ),
             models.Index(
                 fields=["lease_until"],

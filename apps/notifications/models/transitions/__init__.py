@@ -11,12 +11,7 @@ from apps.notifications.models.transitions.claiming import (
     renew_claims,
 )
 from apps.notifications.models.transitions.parking import BREAKER_OPEN, release_parked
-from apps.notifications.models.transitions.publishing import (
-    DueNotification,
-    insert_accepted,
-    return_unpublished,
-    take_due,
-)
+from apps.notifications.models.transitions.publishing import insert_accepted, return_unpublished
 from apps.notifications.models.transitions.recording import Outcome, record_outcomes
 from apps.notifications.models.transitions.sweeping import (
     MAX_DOUBTS,
@@ -24,6 +19,7 @@ from apps.notifications.models.transitions.sweeping import (
     recover_in_doubt,
     recover_unclaimed,
 )
+from apps.notifications.models.transitions.taking import DueNotification, take_due
 
 __all__ = [
     "BREAKER_OPEN",

@@ -1,25 +1,19 @@
-"""Accept and relay: into the ledger, and out to the broker."""
+"""Accept: into the ledger; and back, when the broker did not take a message."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from apps.notifications.models.change import TABLE, apply_change, as_datetime
 from notifier.sql import (
-    among_sql,
     as_uuid,
     encode_ids,
     encode_rows,
     ids_sql,
     json_rows_sql,
     now_sql,
-    skip_locked_sql,
 )
-
-# How long a published message may stay unclaimed before the row is published again.
-REPUBLISH_AFTER_SECONDS = 20
 
 _NEW_COLUMNS = {
     "id": "uuid",
@@ -48,19 +42,6 @@ _NEW_COLUMNS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class DueNotification:
-    """A notification that was just taken for publishing."""
-
-    id: UUID
-    priority: int
-    due_at: datetime
-    correlation_id: str
-    # Sent in a message of its own: it must never be repeated because of a neighbour, or may be
-    # what took its worker down before.
-    travels_alone: bool = False
-
-
 def insert_accepted(rows: Sequence[Mapping[str, Any]]) -> dict[UUID, datetime]:
     """Store new notifications (column → value) with their first event, and wake the relay.
 
@@ -79,27 +60,6 @@ def insert_accepted(rows: Sequence[Mapping[str, Any]]) -> dict[UUID, datetime]:
     )
     stored = apply_change(insert, [encode_rows(rows)], returning="id, created_at", wakes=True)
     return {as_uuid(row[0]): as_datetime(row[1]) for row in stored}
-
-
-def take_due(*, channel: str, limit: int) -> list[DueNotification]:
-    """Move pending → queued, most urgent first: the caller publishes what is returned."""
-    due = (
-        f"SELECT id FROM {TABLE} WHERE status = 'pending' AND channel = %s"
-        f" AND due_at <= {now_sql()} AND (expires_at IS NULL OR expires_at > {now_sql()})"
-        f" ORDER BY priority DESC, due_at LIMIT %s {skip_locked_sql()}"
-    )
-    update = (
-        f"UPDATE {TABLE} AS n SET status = 'queued', reason = '', error_code = '', error = '',"
-        " provider = '', detail = '{}',"
-        f" lease_until = {now_sql(plus=str(REPUBLISH_AFTER_SECONDS))}"
-        f" WHERE {among_sql('n.id', due)}"
-    )
-    alone = "doubts > 0 OR delivery_guarantee = 'at_most_once'"
-    rows = apply_change(
-        update, [channel, limit], returning=f"id, priority, due_at, correlation_id, {alone}"
-    )
-    taken = [DueNotification(as_uuid(i), p, as_datetime(d), c, bool(a)) for i, p, d, c, a in rows]
-    return sorted(taken, key=lambda row: (-row.priority, row.due_at, row.id))
 
 
 def return_unpublished(ids: Sequence[UUID], *, reason: str = "broker_unavailable") -> None:

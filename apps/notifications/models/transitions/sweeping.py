@@ -1,11 +1,7 @@
 """The sweep: rows that nobody answers for any more."""
 
 from apps.notifications.models.change import TABLE, apply_change
-from notifier.sql import (
-    among_sql,
-    now_sql,
-    skip_locked_sql,
-)
+from notifier.sql import among_sql, asked_at_sql, now_sql, skip_locked_sql
 
 # How many rows one statement of the sweep takes: the next one, seconds later, takes the next.
 SWEEP_AT_ONCE = 5000
@@ -47,7 +43,7 @@ def recover_in_doubt(*, at_once: bool = False) -> int:
 def expire_overdue() -> int:
     """Move pending → expired: `expires_at` has passed."""
     overdue = (
-        f"SELECT id FROM {TABLE} WHERE status = 'pending' AND expires_at <= {now_sql()}"
+        f"SELECT id FROM {TABLE} WHERE status = 'pending' AND expires_at <= {asked_at_sql()}"
         f" LIMIT {SWEEP_AT_ONCE} {skip_locked_sql()}"
     )
     update = (
@@ -59,7 +55,7 @@ def expire_overdue() -> int:
 
 def _overdue(status: str, *, at_once: bool) -> str:
     """Rows in flight that nobody answers for; a row that is locked elsewhere is left for later."""
-    condition = "" if at_once else f"AND lease_until < {now_sql()}"
+    condition = "" if at_once else f"AND lease_until < {asked_at_sql()}"
     limit = "" if at_once else f"LIMIT {SWEEP_AT_ONCE}"
     return (
         f"SELECT id FROM {TABLE} WHERE status = '{status}' {condition} {limit} {skip_locked_sql()}"
