@@ -8,6 +8,8 @@ from email.message import EmailMessage as MimeEntity
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from apps.delivery.providers.contract import EmailMessage, Misconfigured, Permanent
 from apps.delivery.providers.mime import LINE_LIMIT, build_mime
@@ -230,3 +232,36 @@ def test_a_lone_surrogate_in_the_text_is_refused() -> None:
     with pytest.raises(Permanent) as caught:
         build_mime(make_message(text="\ud800"), now=NOW)
     assert caught.value.code == "invalid_content"
+
+
+@pytest.mark.parametrize(
+    ("text", "eight_bit", "encoding"),
+    [
+        ("plain", False, "7bit"),
+        ("ünïcode", True, "8bit"),
+        ("ünïcode in mostly plain text", False, "quoted-printable"),
+        ("только кириллица " * 20, False, "base64"),
+        ("x" * LINE_LIMIT, False, "7bit"),
+        ("x" * (LINE_LIMIT + 1), True, "quoted-printable"),
+    ],
+)
+def test_a_body_is_encoded_only_where_it_has_to_be(
+    text: str, eight_bit: bool, encoding: str
+) -> None:
+    data = build_mime(make_message(text=text), now=NOW, eight_bit=eight_bit)
+    check_lines(data)
+    mail = email.message_from_bytes(data, policy=email.policy.default)
+    assert mail["Content-Transfer-Encoding"] == encoding
+    assert read_body(mail) == f"{text}\n"
+
+
+@given(text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00\r")))
+def test_any_text_arrives_as_it_was(text: str) -> None:
+    for eight_bit in (True, False):
+        data = build_mime(
+            make_message(text=text, html=f"<p>{text}</p>"), now=NOW, eight_bit=eight_bit
+        )
+        check_lines(data)
+        mail = email.message_from_bytes(data, policy=email.policy.default)
+        assert read_body(mail).removesuffix("\n") == text.removesuffix("\n")
+        assert read_body(mail, "html") == f"<p>{text}</p>\n"

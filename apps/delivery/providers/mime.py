@@ -1,9 +1,7 @@
 """A mail as the bytes that go over the wire (RFC 5322, MIME), and what its headers may hold."""
 
 import re
-from email import policy
 from email.header import Header
-from email.message import EmailMessage as MimeEntity
 from email.utils import formataddr, formatdate
 
 from apps.delivery.providers.addresses import (
@@ -13,17 +11,14 @@ from apps.delivery.providers.addresses import (
     parse_mailbox,
 )
 from apps.delivery.providers.contract import EmailMessage, Misconfigured, Permanent
+from apps.delivery.providers.mime_body import LINE_LIMIT, build_body
 
 CRLF = "\r\n"
-LINE_LIMIT = 998  # octets without CRLF, RFC 5322 section 2.1.1
 FOLD_AT = 78  # the same section's wish
 HEADER_NAME = re.compile(r"[!-9;-~]{1,76}")
 # Line breaks as any parser may see them: the C0 and C1 controls save the tab, and U+2028, U+2029.
 FORBIDDEN = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 OUR_HEADERS = frozenset({"from", "to", "cc", "bcc", "sender", "subject", "date", "message-id"})
-
-SEVEN_BIT = policy.SMTP.clone(cte_type="7bit")
-EIGHT_BIT = policy.SMTP.clone(cte_type="8bit")
 
 
 def build_mime(message: EmailMessage, *, now: float, eight_bit: bool = False) -> bytes:
@@ -42,7 +37,7 @@ def build_mime(message: EmailMessage, *, now: float, eight_bit: bool = False) ->
     block = "".join(line + CRLF for line in lines).encode()
     if any(len(line) > LINE_LIMIT for line in block.split(b"\r\n")):
         raise Permanent("a header is too long to be sent in one line", code="invalid_header")
-    return block + _build_body(message, eight_bit=eight_bit)
+    return block + build_body(text=message.text, html=message.html, eight_bit=eight_bit)
 
 
 def collect_headers(message: EmailMessage) -> dict[str, str]:
@@ -129,14 +124,3 @@ def _fold(name: str, value: str) -> str:
         else:
             lines.append(word)
     return CRLF.join(lines)
-
-
-def _build_body(message: EmailMessage, *, eight_bit: bool) -> bytes:
-    entity = MimeEntity(policy=EIGHT_BIT if eight_bit else SEVEN_BIT)
-    try:
-        entity.set_content(message.text, charset="utf-8")
-        if message.html:
-            entity.add_alternative(message.html, subtype="html", charset="utf-8")
-        return entity.as_bytes()
-    except UnicodeEncodeError as exc:
-        raise Permanent("the text is not valid Unicode", code="invalid_content") from exc
