@@ -5,6 +5,7 @@ over all processes, decides between closed and open.
 """
 
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -28,6 +29,9 @@ log = structlog.get_logger(__name__)
 # Who comes while a trial is under way asks again after this share of the reset time.
 TRIAL_WAIT_SHARE = 0.1
 TRIAL_WAIT_SECONDS = 1.0
+# A circuit that was closed, with nothing against it, is asked again after so long: a worker that
+# sends thousands a second would spend a tenth of its time on asking.
+TRUST_SECONDS = 0.1
 Result = TypeVar("Result")
 
 
@@ -60,6 +64,7 @@ class Breaker:
         self._rules = rules
         self._local = LocalCircuit(rules)
         self._shared = SharedCircuit(name, rules, shared) if shared else None
+        self._trusted_until = 0.0
 
     def admit(self) -> Permit:
         """Return the permit for one call; raise CircuitOpen."""
@@ -75,14 +80,19 @@ class Breaker:
         raise CircuitOpen(self.name, retry_after=wait, is_paused=is_paused)
 
     def _admit(self, token: str) -> Admission:
-        if self._shared is not None:
-            try:
-                admission = self._shared.admit(token)
-            except SharedStateAway:
-                return self._local.admit(token)
-            self._local.follow(admission)
-            return admission
-        return self._local.admit(token)
+        if self._shared is None:
+            return self._local.admit(token)
+        asked_at = time.monotonic()
+        if asked_at < self._trusted_until:
+            return Admission(verdict="closed", wait=0.0, failures=0)
+        try:
+            admission = self._shared.admit(token)
+        except SharedStateAway:
+            return self._local.admit(token)
+        if admission.verdict == "closed" and not admission.failures:
+            self._trusted_until = asked_at + TRUST_SECONDS
+        self._local.follow(admission)
+        return admission
 
     def report(self, permit: Permit, *, ok: bool | None) -> State | None:
         """Say how the call went (None: it was not made); return the state that this led to.
@@ -92,17 +102,20 @@ class Breaker:
         """
         if not permit.is_trial and ok is not False and (ok is None or not permit.failures):
             return None
+        self._trusted_until = 0.0
         led_to = self._on_circuit(lambda circuit: circuit.report(permit.token, ok=ok))
         self._log_change(led_to, permit)
         return led_to
 
     def force_open(self, seconds: float, *, reason: str) -> None:
         """Open at once, for at least so long."""
+        self._trusted_until = 0.0
         self._on_circuit(lambda circuit: circuit.force_open(seconds, reason=reason))
         log.warning("breaker_opened", provider=self.name, reason=reason, seconds=seconds)
 
     def pause(self, seconds: float) -> None:
         """Let no call pass for so long, as the provider asked; it is not ill."""
+        self._trusted_until = 0.0
         self._on_circuit(lambda circuit: circuit.pause(seconds))
         log.info("provider_paused", provider=self.name, seconds=seconds)
 

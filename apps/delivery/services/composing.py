@@ -16,7 +16,7 @@ from apps.templates.rendering import (
     RenderedEmail,
     RenderedPush,
     RenderingError,
-    compile_content,
+    compiled_loose,
 )
 from apps.templates.services import render_version
 from apps.users.models import Device, email_key
@@ -86,7 +86,7 @@ def _render(notification: Notification) -> RenderedEmail | RenderedPush:
     variables: dict[str, Any] = notification.variables
     if notification.template_version is not None:
         return render_version(version=notification.template_version, variables=variables)
-    content = compile_content(channel=notification.channel, content=notification.content or {})
+    content = compiled_loose(notification.channel, notification.content or {})
     return content.render(variables)
 
 
@@ -117,7 +117,7 @@ def _list_headers(notification: Notification) -> dict[str, str]:
     wish = Unsubscription(
         organization_id=notification.organization_id,
         channel=notification.channel,
-        address=user.email_key if user else email_key(notification.recipient),
+        address=email_key(user.email if user else notification.recipient),
         template_code=notification.template_code,
     )
     return {
@@ -136,7 +136,7 @@ def _pushes(
         device
         for device in notification.user.devices.all()
         if str(device.pk) not in notification.reached_devices
-        and device.token not in notification.suppressed_addresses
+        and device.token_digest not in notification.suppressed_addresses
     ]
     if not devices:
         reason = "suppressed" if notification.suppressed_addresses else "no_device"

@@ -1,6 +1,6 @@
 """Checks and renders what users write into templates, in a sandbox that knows no model."""
 
-from apps.templates.rendering.cache import compiled
+from apps.templates.rendering.cache import compiled, compiled_loose
 from apps.templates.rendering.compiled import (
     CompiledContent,
     RenderedEmail,
@@ -27,5 +27,6 @@ __all__ = [
     "check_content",
     "compile_content",
     "compiled",
+    "compiled_loose",
     "weigh_variables",
 ]

@@ -1,5 +1,7 @@
 """The compiled content that this process has used last."""
 
+import hashlib
+import json
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
@@ -52,3 +54,12 @@ def compiled(key: Hashable, channel: str, content: Mapping[str, object]) -> Comp
     A template's id and version number make such a key. Raises RenderingError.
     """
     return _CACHE.fetch(key, channel=channel, content=content)
+
+
+def compiled_loose(channel: str, content: Mapping[str, object]) -> CompiledContent:
+    """Compile content that belongs to no template; the same again, as in bulk, is only looked up.
+
+    Raises RenderingError.
+    """
+    digest = hashlib.sha256(json.dumps([channel, content], sort_keys=True).encode()).digest()
+    return _CACHE.fetch(digest, channel=channel, content=content)

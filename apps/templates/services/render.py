@@ -11,8 +11,8 @@ from apps.templates.rendering import (
     RenderedEmail,
     RenderedPush,
     RenderingError,
-    compile_content,
     compiled,
+    compiled_loose,
 )
 from apps.templates.services.content import field_of_part, require_valid_content
 from apps.templates.services.publishing import find_published
@@ -53,7 +53,7 @@ def require_renderable(
     """
     require_valid_content(channel=channel, content=content)
     try:
-        missing = compile_content(channel=channel, content=content).find_missing(variables)
+        missing = compiled_loose(channel, content).find_missing(variables)
     except RenderingError as error:
         raise _refuse_rendering(error) from error
     if missing:
