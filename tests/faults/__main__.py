@@ -4,6 +4,7 @@ import argparse
 import datetime
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -26,10 +27,12 @@ from tests.faults.report import (
     write_page,
 )
 from tests.faults.runner import load_rows, open_installation, run_row
+from tests.faults.soak import build_soak_row
 
 
 def main() -> int:
     """Run the rows; the exit code is 1 when one of them failed."""
+    signal.signal(signal.SIGTERM, _end)  # or servers and mounted disks would be left behind
     arguments = _parse_arguments()
     seed = arguments.seed or random.SystemRandom().getrandbits(32)
     chosen = _choose_rows(arguments)
@@ -44,10 +47,17 @@ def main() -> int:
     return 1 if any(result["problems"] for result in run["results"]) else 0
 
 
+def _end(*_: object) -> None:
+    raise SystemExit(1)
+
+
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--row", action="append", default=[], metavar="N", help="only this row")
     parser.add_argument("--short", action="store_true", help="the short rows, small numbers")
+    parser.add_argument("--soak", action="store_true", help="steady traffic, random faults")
+    parser.add_argument("--minutes", type=float, default=60, help="of the soak [60]")
+    parser.add_argument("--rate", type=float, default=20, help="its posts a second [20]")
     parser.add_argument("--seed", type=int, help="repeat a run's choices [random]")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
     parser.add_argument("--write-docs", type=Path, metavar="FILE", help="write the page")
@@ -57,6 +67,9 @@ def _parse_arguments() -> argparse.Namespace:
 
 def _choose_rows(arguments: argparse.Namespace) -> list[Row]:
     known = load_rows()
+    if arguments.soak:
+        rows, rate = list(known.values()), arguments.rate
+        return [build_soak_row(rows, minutes=arguments.minutes, rate=rate)]
     if arguments.row:
         return [known[number] for number in arguments.row]
     return [row for row in known.values() if row.short or not arguments.short]

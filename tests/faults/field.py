@@ -5,25 +5,29 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import amqp
 import redis
 
+from deploy.local.private_server import PrivateServer
 from deploy.local.processes import list_descendants
 from deploy.local.role_process import RoleProcess
-from deploy.local.roles import Role
+from deploy.local.roles import Role, build_roles
 from tests.e2e.installation import PROJECT, Installation
-from tests.faults.ledgers import count_deliveries, count_unfinished_rows, empty_ledger
+from tests.faults.deliveries import Deliveries
+from tests.faults.ledgers import count_unfinished_rows, empty_ledger
 from tests.faults.traffic import Build, Traffic, build_mail, build_mixed
 
 READY_SECONDS = 60.0
 PROBE_SECONDS = 90.0
 # A quorum queue that is killed in its first seconds comes back empty and without a leader.
 QUEUE_YOUTH_SECONDS = 5.0
+Server = TypeVar("Server", bound=PrivateServer)
 
 
 @dataclass(kw_only=True)
@@ -40,6 +44,9 @@ class Field:
     facts: dict[str, Any] = field(default_factory=dict)
     windows: list[tuple[float, float]] = field(default_factory=list)
     extra_roles: list[RoleProcess] = field(default_factory=list)
+    usual_roles: dict[str, RoleProcess] = field(default_factory=dict)
+    exits: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)  # closed at the end
+    _deliveries: Deliveries | None = None
 
     def size(self, full: int, short: int) -> int:
         return short if self.short else full
@@ -84,8 +91,13 @@ class Field:
         traffic = self.begin_traffic(1, rate=1, build=lambda _: body)
         traffic.finish()
         probe_id = traffic.accepted[0]
-        self.wait_until(lambda: count_deliveries(self.installation)[probe_id] > 0, limit=limit)
+        self.wait_until(lambda: self.count_deliveries()[probe_id] > 0, limit=limit)
         return probe_id
+
+    def count_deliveries(self) -> Counter[str]:
+        if self._deliveries is None:
+            self._deliveries = Deliveries(self.installation)
+        return self._deliveries.count()
 
     def settle(self, *, limit: float) -> None:
         for traffic in self.traffics:
@@ -118,16 +130,53 @@ class Field:
 
     def add_role(self, role: Role) -> RoleProcess:
         """Start another process besides the installation's; it ends with the row."""
-        extra = RoleProcess(
+        extra = self._prepare_role(role, self.installation.environment())
+        extra.start()
+        self.extra_roles.append(extra)
+        return extra
+
+    def _prepare_role(self, role: Role, environment: Mapping[str, str]) -> RoleProcess:
+        return RoleProcess(
             role,
-            environment=self.installation.environment(),
+            environment=environment,
             folder=self.installation.folder / "pids",
             emit=partial(self.installation.keep_line, role.name),
             working_directory=PROJECT,
         )
-        extra.start()
-        self.extra_roles.append(extra)
-        return extra
+
+    def vary_role(self, name: str, *, app: str = "config", **settings: str) -> None:
+        """Run a role with other settings (or another Celery app) until it is restored."""
+        whole = self.installation
+        environment = {**whole.environment(), **settings}
+        roles = build_roles(environment=environment, var=whole.folder)
+        role = next(each for each in roles if each.name == name)
+        command = tuple(app if part == "config" else part for part in role.command)
+        self.usual_roles.setdefault(name, whole.roles[name])
+        whole.roles[name].stop()
+        whole.roles[name] = self._prepare_role(replace(role, command=command), environment)
+        self.start_and_wait(name)
+
+    def restore_role(self, name: str) -> None:
+        self.installation.roles[name].stop()
+        self.installation.roles[name] = self.usual_roles.pop(name)
+        self.start_and_wait(name)
+
+    def add_server(self, server: Server) -> Server:
+        """Start another server or stand-in; it ends with the row."""
+        self.exits.callback(server.kill)
+        server.start()
+        return server
+
+    def end_extras(self) -> None:
+        """End what the row added, and run the roles that it varied as usual again."""
+        for extra in self.extra_roles:
+            extra.kill()
+        for name in list(self.usual_roles):
+            self.installation.roles[name].kill()
+            self.installation.roles[name] = self.usual_roles.pop(name)
+            self.installation.roles[name].start()
+        self.extra_roles.clear()
+        self.exits.close()
 
     @contextlib.contextmanager
     def channel(self) -> Iterator[Any]:
@@ -150,8 +199,6 @@ class Field:
 
     def clean_up(self) -> None:
         """Bring everything back to health and empty all ledgers, for the next row."""
-        for extra in self.extra_roles:
-            extra.kill()
         whole = self.installation
         for server in (whole.postgres, whole.rabbitmq, whole.redis, whole.sink, whole.fcm):
             if server.is_running():

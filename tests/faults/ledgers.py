@@ -9,6 +9,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from tests.e2e.installation import FINAL, Installation
+from tests.faults.deliveries import Deliveries
 
 EXPLAINED = FINAL - {"sent", "delivered"}
 EVIDENCE = 5
@@ -59,15 +60,7 @@ def count_unfinished_rows(installation: Installation) -> int:
 
 def count_deliveries(installation: Installation) -> Counter[str]:
     """Return how often the providers took each notification."""
-    mails = installation.sink.messages(kind="data", outcome="accepted")
-    pushes = installation.fcm.messages(kind="send", outcome="accepted")
-    counts = Counter(str(record["notification_id"]) for record in mails)
-    counts.update(str(read_push_id(record)) for record in pushes)
-    return counts
-
-
-def read_push_id(record: dict[str, Any]) -> str:
-    return str(record["content"]["message"].get("data", {}).get("notification_id", ""))
+    return Deliveries(installation).count()
 
 
 def balance_ledgers(installation: Installation, accepted: Iterable[str]) -> Balance:

@@ -10,12 +10,17 @@ Inject = Callable[[Field], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One fault: `settle` is the most seconds until everything accepted must be final."""
+    """One fault: `settle` is the most seconds until everything accepted must be final.
+
+    `verify` looks at what is left then. `soak`: may happen on top of other traffic.
+    """
 
     number: str
     title: str
     inject: Inject
     short: bool = False
+    soak: bool = False
+    verify: Inject | None = None
     settle: float = 90.0
     doubts: bool = True  # whether anything may be in doubt
     all_delivered: bool = True  # whether everything accepted must reach its provider

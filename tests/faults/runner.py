@@ -66,10 +66,11 @@ def run_row(row: Row, installation: Installation, *, seed: int, short: bool) -> 
         _suffer_and_recover(row, field, result)
     except Exception as error:  # noqa: BLE001  # it is the row's result
         field.problems.append(f"{type(error).__name__}: {str(error)[:3000]}")
-    result.seconds = round(time.monotonic() - begun_at, 1)
-    _compare(row, field, result)
-    _measure_accepts(row, field, result)
-    _end_processes(field)
+    finally:
+        result.seconds = round(time.monotonic() - begun_at, 1)
+        _compare(row, field, result)
+        _measure_accepts(row, field, result)
+        field.end_extras()
     return result
 
 
@@ -84,6 +85,8 @@ def _suffer_and_recover(row: Row, field: Field, result: Result) -> None:
     field.settle(limit=row.settle)
     result.settled = round(time.monotonic() - returned_at, 1)
     field.note_deaths()
+    if row.verify:
+        row.verify(field)
 
 
 def _compare(row: Row, field: Field, result: Result) -> None:
@@ -129,11 +132,6 @@ def _measure_accepts(row: Row, field: Field, result: Result) -> None:
 
 def _began_in(answer: Answer, field: Field) -> bool:
     return any(begun_at <= answer.begun_at <= ended_at for begun_at, ended_at in field.windows)
-
-
-def _end_processes(field: Field) -> None:
-    for extra in field.extra_roles:
-        extra.kill()
 
 
 def _few(ids: list[str]) -> str:

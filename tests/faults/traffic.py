@@ -84,6 +84,11 @@ class Traffic:
             post.result()
         self._pool.shutdown()
 
+    def end(self) -> None:
+        """Post no more; return once what is under way is accepted."""
+        self._posts = [post for post in self._posts if not post.cancel()]
+        self.finish()
+
     def has_begun(self, count: int) -> bool:
         return len(self.accepted) >= count
 

@@ -8,7 +8,7 @@ from tests.faults.registry import fault_row
 USUAL_WATERMARK = "0.4"
 
 
-@fault_row("6", "broker kill -9, restarted", short=True, doubts=False)
+@fault_row("6", "broker kill -9, restarted", short=True, doubts=False, soak=True)
 def kill_broker(field: Field) -> None:
     field.begin_traffic(field.size(3000, 200), rate=60)
     for _ in range(field.size(3, 1)):
@@ -19,7 +19,7 @@ def kill_broker(field: Field) -> None:
             field.installation.rabbitmq.start()
 
 
-@fault_row("7", "broker in memory alarm", doubts=False, p99_ms=300)
+@fault_row("7", "broker in memory alarm", doubts=False, p99_ms=300, soak=True)
 def alarm_broker(field: Field) -> None:
     broker = field.installation.rabbitmq
     alarm_seconds = field.size(60, 10)
@@ -34,7 +34,7 @@ def alarm_broker(field: Field) -> None:
             broker.ctl("set_vm_memory_high_watermark", USUAL_WATERMARK)
 
 
-@fault_row("7b", "broker in disk alarm", doubts=False, p99_ms=300)
+@fault_row("7b", "broker in disk alarm", doubts=False, p99_ms=300, soak=True)
 def fill_brokers_disk(field: Field) -> None:
     broker = field.installation.rabbitmq
     field.begin_traffic(20 * field.size(30, 10), rate=20)
@@ -63,7 +63,7 @@ def start_without_broker(field: Field) -> None:
         whole.rabbitmq.start()
 
 
-@fault_row("9", "queues purged and deleted by an operator", settle=130, doubts=False)
+@fault_row("9", "queues purged and deleted by an operator", settle=60, doubts=False, soak=True)
 def empty_queues(field: Field) -> None:
     field.installation.sink.behave(latency_ms=200)
     field.begin_traffic(field.size(300, 60), rate=60)

@@ -13,7 +13,7 @@ FEW_FILES = 48
 IDLE_CLIENTS = 120
 
 
-@fault_row("4", "web kill -9 during POST", doubts=False)
+@fault_row("4", "web kill -9 during POST", doubts=False, soak=True)
 def kill_web(field: Field) -> None:
     whole = field.installation
     field.begin_traffic(field.size(1500, 150), rate=50, threads=8)
@@ -27,7 +27,7 @@ def kill_web(field: Field) -> None:
             whole.wait_until(lambda: whole.answers("/live"), limit=30)
 
 
-@fault_row("27", "web out of file descriptors", doubts=False)
+@fault_row("27", "web out of file descriptors", doubts=False, soak=True)
 def starve_web(field: Field) -> None:
     field.begin_traffic(field.size(400, 60), rate=20)
     web = field.installation.roles["web"]

@@ -29,7 +29,7 @@ TOO_MUCH = 50 * 1024 * 1024
 LARGEST_TRIES = 6
 
 
-@fault_row("18", "poison messages", short=True, doubts=False)
+@fault_row("18", "poison messages", short=True, doubts=False, soak=True)
 def poison_queues(field: Field) -> None:
     before = _count_kept(field)
     field.begin_traffic(field.size(300, 60), rate=20)

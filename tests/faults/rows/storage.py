@@ -19,7 +19,7 @@ TERMINATE = (
 )
 
 
-@fault_row("10", "PostgreSQL restarted: fast, immediate, kill -9")
+@fault_row("10", "PostgreSQL restarted: fast, immediate, kill -9", soak=True)
 def restart_database(field: Field) -> None:
     field.begin_traffic(field.size(1500, 200), rate=30)
     for end in (_end_fast, _end_immediately, _end_by_kill) * field.size(3, 1):
@@ -45,7 +45,7 @@ def _end_by_kill(postgres: Postgres) -> None:
     postgres.kill()
 
 
-@fault_row("11", "database connections killed, table locked")
+@fault_row("11", "database connections killed, table locked", soak=True)
 def trouble_connections(field: Field) -> None:
     field.begin_traffic(field.size(800, 120), rate=20)
     with field.fault():
@@ -62,7 +62,7 @@ def _hold_lock(field: Field, *, seconds: float) -> None:
         time.sleep(seconds)
 
 
-@fault_row("12", "Redis stopped, emptied, full, frozen", short=True, doubts=False)
+@fault_row("12", "Redis stopped, emptied, full, frozen", short=True, doubts=False, soak=True)
 def trouble_cache(field: Field) -> None:
     cache = field.installation.redis
     field.begin_traffic(field.size(1000, 200), rate=30)
