@@ -19,6 +19,7 @@ COPY config config
 RUN NOTIFIER_ENV=production \
     SECRET_KEY=for-collectstatic-alone-never-at-run-time \
     JWT_SIGNING_KEY=for-collectstatic-alone-never-at-run-time \
+    FIELD_ENCRYPTION_KEYS=for-collectstatic-alone-never-at-run-time \
     /opt/venv/bin/python manage.py collectstatic --noinput \
     && rm -r requirements \
     && /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash .

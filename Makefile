@@ -5,7 +5,7 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help up install test check unit integration e2e faults servers servers-down stack locks schema clean
+.PHONY: help up install test check unit integration e2e faults soak bench bench-short servers servers-down stack locks schema clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,19 @@ e2e: $(VENV)/.development ## the tests of whole processes, from POST to provider
 faults: $(VENV)/.development ## every fault of the suite on real servers, one after the other: half an hour (FAULTS="--row 6")
 	@$(BIN)/python -m tests.faults $(FAULTS)
 
+$(VENV)/.benchmark: requirements/bench.txt requirements/base.txt
+	@$(PYTHON) deploy/local/environment_setup.py $(VENV) requirements/bench.txt
+	@touch $@ $(VENV)/.runtime
+
+bench: $(VENV)/.benchmark ## every benchmark, ours against floors and peers, on a quiet machine: an hour (BENCH="--only accept")
+	@$(BIN)/python -m bench $(BENCH)
+
+bench-short: $(VENV)/.benchmark ## the same with tiny sizes: shows that all of it works, proves nothing
+	@$(BIN)/python -m bench --short $(BENCH)
+
+soak: $(VENV)/.development ## an hour of steady traffic with random faults (SOAK="--minutes 2 --rate 20")
+	@$(BIN)/python -m tests.faults --soak $(SOAK)
+
 servers: install ## private PostgreSQL, RabbitMQ and Redis under var/servers; writes var/servers.env
 	@$(BIN)/python -m deploy.local.servers up
 
@@ -57,7 +70,7 @@ stack: servers ## every role as its own process on those servers (PORT=… for t
 	@PORT=$(PORT) $(BIN)/python -m deploy.local.stack
 
 locks: $(VENV)/.development ## compile requirements/*.in to hashed locks
-	@for name in base dev; do \
+	@for name in base dev bench; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header requirements/$$name.in -o requirements/$$name.txt; \
 	done

@@ -22,6 +22,7 @@ from django.db import close_old_connections
 
 from notifier.consumer import SafeConsumer, TopologyStep
 from notifier.topology import (
+    COUNT_HOURS,
     EMAIL_QUEUE,
     EXCHANGE,
     PURGE,
@@ -116,7 +117,10 @@ app.conf.update(
         "interval_max": 0.2,
     },
     # --- beat
-    beat_schedule={"purge": {"task": PURGE, "schedule": crontab(minute="17")}},
+    beat_schedule={
+        "purge": {"task": PURGE, "schedule": crontab(minute="17")},
+        "count-hours": {"task": COUNT_HOURS, "schedule": crontab(minute="5-59/10")},
+    },
 )
 app.steps["consumer"].add(TopologyStep)
 app.autodiscover_tasks()
@@ -132,6 +136,7 @@ def _check_providers(instance: Any, **_: Any) -> None:
     """Stop a worker at its start, in one line, when it could not send what it consumes."""
     from apps.delivery.providers.contract import InvalidProviderUrl
     from apps.delivery.services.outlets import check_outlets
+    from notifier.configuration import InvalidSetting
 
     consumed = instance.app.amqp.queues.consume_from
     try:
@@ -139,7 +144,7 @@ def _check_providers(instance: Any, **_: Any) -> None:
             check_outlets("email")
         if PUSH_QUEUE in consumed:
             check_outlets("push")
-    except InvalidProviderUrl as error:
+    except (InvalidProviderUrl, InvalidSetting) as error:
         sys.exit(f"notifier: {error}")
 
 

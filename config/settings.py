@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from apps.delivery.providers.contract import Channel, InvalidProviderUrl
-from apps.delivery.providers.urls import ProviderUrl, parse_provider_urls
+from apps.delivery.providers.urls import ProviderUrl, check_names_differ, parse_provider_urls
 from notifier.configuration import DEVELOPMENT, InvalidSetting, read_configuration
 from notifier.logging import logging_settings
+from notifier.quotas import Quota
 from notifier.topology import QueueType
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -23,15 +24,24 @@ def _read_providers(name: str, channel: Channel) -> list[ProviderUrl]:
         raise InvalidSetting(f"{name}: {error}") from error
 
 
+def _check_provider_names() -> None:
+    try:
+        check_names_differ(EMAIL_PROVIDER_URLS, PUSH_PROVIDER_URLS)
+    except InvalidProviderUrl as error:
+        raise InvalidSetting(f"EMAIL_PROVIDERS, PUSH_PROVIDERS: {error}") from error
+
+
 try:
     CONFIGURATION = read_configuration(os.environ, var=VAR_DIR)
     EMAIL_PROVIDER_URLS = _read_providers("EMAIL_PROVIDERS", "email")
     PUSH_PROVIDER_URLS = _read_providers("PUSH_PROVIDERS", "push")
+    _check_provider_names()
 except InvalidSetting as error:
     sys.exit(f"notifier: {error}")
 
 NOTIFIER_ENV: str = CONFIGURATION["NOTIFIER_ENV"]
 SECRET_KEY: str = CONFIGURATION["SECRET_KEY"]
+FIELD_ENCRYPTION_KEYS: tuple[str, ...] = tuple(CONFIGURATION["FIELD_ENCRYPTION_KEYS"])
 DEBUG = False
 ALLOWED_HOSTS: list[str] = CONFIGURATION["ALLOWED_HOSTS"]
 ROOT_URLCONF = "config.urls"
@@ -64,7 +74,11 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "notifier.correlation.CorrelationMiddleware",
+    "notifier.audit_actor.ActorMiddleware",
     "notifier.metrics.HttpMetricsMiddleware",
+    # The headers of security come first, so that what answers further down has them too.
+    "notifier.web_security.PolicyMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -72,7 +86,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "notifier.sign_in_guard.SignInGuardMiddleware",
 ]
 TEMPLATES = [
     {
@@ -132,21 +146,36 @@ if CACHE_URL:
 
 # --- accounts ------------------------------------------------------------------------------
 AUTH_USER_MODEL = "users.User"
+AUTHENTICATION_BACKENDS = ["apps.users.services.admin_sign_in.RecordingBackend"]
+# Django wants the address unique; it is sealed, and its index (`email_key`) is what is unique.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.BCryptSHA256PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+JWT_SIGNING_KEYS: list[str] = CONFIGURATION["JWT_SIGNING_KEY"]  # the first one signs
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
-    "SIGNING_KEY": CONFIGURATION["JWT_SIGNING_KEY"],
+    "SIGNING_KEY": JWT_SIGNING_KEYS[0],
     "ISSUER": "notifier",
     "AUDIENCE": "notifier-api",
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
     "USER_ID_CLAIM": "sub",
 }
+TRUSTED_PROXY_COUNT: int = CONFIGURATION["TRUSTED_PROXY_COUNT"]
+RATE_LIMIT_ANON: Quota | None = CONFIGURATION["RATE_LIMIT_ANON"]
+RATE_LIMIT_USER: Quota | None = CONFIGURATION["RATE_LIMIT_USER"]
+RATE_LIMIT_KEY: Quota | None = CONFIGURATION["RATE_LIMIT_KEY"]
+RATE_LIMIT_LOGIN: Quota | None = CONFIGURATION["RATE_LIMIT_LOGIN"]
+RATE_LIMIT_RECIPIENT: Quota | None = CONFIGURATION["RATE_LIMIT_RECIPIENT"]
+RATE_LIMIT_KEY_RECIPIENT: Quota | None = CONFIGURATION["RATE_LIMIT_KEY_RECIPIENT"]
+CONTENT_RETENTION_DAYS: int = CONFIGURATION["CONTENT_RETENTION_DAYS"]
+LEDGER_RETENTION_DAYS: int = CONFIGURATION["LEDGER_RETENTION_DAYS"]
+AUDIT_RETENTION_DAYS: int = CONFIGURATION["AUDIT_RETENTION_DAYS"]
+SESSION_MAX_AGE = timedelta(days=90)  # from sign-in, whatever is refreshed in between
 REGISTRATION_OPEN: bool = CONFIGURATION["REGISTRATION_OPEN"]
 DEFAULT_ORGANIZATION_SLUG = "default"
 
@@ -172,7 +201,25 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["notifier.api.openapi.wrap_in_envelope"],
 }
 CORS_ALLOWED_ORIGINS: list[str] = CONFIGURATION["CORS_ALLOWED_ORIGINS"]
-CORS_EXPOSE_HEADERS = ["X-Correlation-ID", "Location", "Retry-After", "Idempotent-Replayed"]
+CORS_EXPOSE_HEADERS = [
+    "X-Correlation-ID",
+    "Location",
+    "Retry-After",
+    "Idempotent-Replayed",
+    "RateLimit",
+    "RateLimit-Policy",
+]
+CORS_ALLOW_HEADERS = (
+    "accept",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "traceparent",
+    "x-api-key",
+    "x-correlation-id",
+    "x-request-id",
+)
+API_DOCS: str = CONFIGURATION["API_DOCS"]
 
 # --- delivery ------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL: str = CONFIGURATION["DEFAULT_FROM_EMAIL"]
@@ -190,16 +237,31 @@ STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = NOTIFIER_ENV == DEVELOPMENT
 STATIC_ROOT = None if WHITENOISE_USE_FINDERS else BASE_DIR / "staticfiles"
 UNFOLD = {"SITE_TITLE": "Notifier", "SITE_HEADER": "Notifier", "SITE_SYMBOL": "notifications"}
+
+# --- browsers (their policies: notifier.web_security) ------------------------------------------
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_ENGINE = "notifier.sessions"
+SESSION_COOKIE_AGE = 2 * 3600  # without a request
 if NOTIFIER_ENV != DEVELOPMENT:
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    # The prefix keeps other hosts of the domain from planting a cookie (RFC 6265bis).
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
     SECURE_HSTS_SECONDS = 31_536_000
-    if CONFIGURATION["TRUSTED_PROXY_COUNT"]:
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https:") else []
+    if TRUSTED_PROXY_COUNT:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SILENCED_SYSTEM_CHECKS += [
+    # TLS ends at the proxy, whose work the redirect is: a redirected POST has lost its body, and
+    # has shown its credentials. Health checks come without TLS.
+    "security.W008",
+    "security.W009",  # 32 random characters are enough; notifier.production looks at what they are
+    "security.W021",  # to be preloaded into browsers is for the owner of the domain to decide
+]
 
 LOGGING = logging_settings(
     log_format=CONFIGURATION["LOG_FORMAT"], level=CONFIGURATION["LOG_LEVEL"]

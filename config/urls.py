@@ -2,21 +2,28 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from apps.delivery.api.urls import page_routes
 from apps.delivery.api.urls import urlpatterns as delivery_routes
 from apps.notifications.api.urls import urlpatterns as notification_routes
 from apps.templates.api.urls import urlpatterns as template_routes
 from apps.users.api.urls import urlpatterns as user_routes
+from notifier.api.audit_log import audit_routes
+from notifier.api.documentation import DocsView, SchemaView
 from notifier.api.routes import route
 
-api_routes = [*user_routes, *template_routes, *notification_routes, *delivery_routes]
+api_routes = [
+    *user_routes,
+    *template_routes,
+    *notification_routes,
+    *delivery_routes,
+    *audit_routes,
+]
 
 urlpatterns = [
     path("api/v1/", include(api_routes)),
-    *route("api/schema", SpectacularAPIView.as_view(), "schema"),
-    *route("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), "docs"),
+    *route("api/schema", SchemaView.as_view(), "schema"),
+    *route("api/docs", DocsView.as_view(url_name="schema"), "docs"),
     path("admin/", admin.site.urls),
     *page_routes,
 ]

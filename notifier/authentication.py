@@ -43,6 +43,11 @@ class Principal:
         """Is this the person with that id, acting for itself?"""
         return user_id is not None and self.user_id == user_id
 
+    def require_mode(self, mode: str) -> None:
+        """Raise `PermissionDenied` for a test key before what is live: it must never send."""
+        if self.mode == "test" and mode != "test":
+            raise PermissionDenied("a test key changes nothing that is live")
+
     def require(self, scope: Scope) -> None:
         """Raise `PermissionDenied` unless the caller has the scope."""
         if not self.can(scope):

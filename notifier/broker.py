@@ -3,12 +3,13 @@
 Only the relay and the workers publish; the web asks for the state of the queues (health).
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from amqp.exceptions import AMQPError, MessageNacked
+from amqp.exceptions import AMQPError, MessageNacked, NotFound
 from celery import current_app
 from django.conf import settings
 from django.utils import timezone
@@ -34,6 +35,8 @@ _BROKER_ERRORS = (KombuError, AMQPError, MessageNacked, OSError)
 # Seconds for a confirm, and for one of the pooled connections to be free.
 CONFIRM_WAIT = 0.6
 POOL_WAIT = 1.0
+# How long RabbitMQ may take to tell all consumers that their queue was deleted.
+DELETION_SECONDS = 1.0
 
 
 # A consumer asks for its broker again after one second, two, … five. Kombu's own pauses grow to
@@ -102,11 +105,28 @@ def _send_through(
 
 
 def declare_topology(connection: Connection) -> None:
-    """Declare the exchange and every queue, also those that this process does not use."""
-    channel = connection.default_channel
+    """Declare the exchange and every queue, also those that this process does not use.
+
+    A queue that is missing may have been deleted a moment ago: declared again at once, RabbitMQ
+    would take the deleted one's consumers for its own, which get nothing and never hear of it.
+    """
     queue_type = settings.RABBITMQ_QUEUE_TYPE
-    for queue in (*work_queues(queue_type), failed_queue(queue_type)):
-        queue(channel).declare()
+    queues = (*work_queues(queue_type), failed_queue(queue_type))
+    waits = not settings.IS_EMBEDDED
+    if waits and any(_is_missing(connection, queue.name) for queue in queues):
+        time.sleep(DELETION_SECONDS)
+    for queue in queues:
+        queue(connection.default_channel).declare()
+
+
+def _is_missing(connection: Connection, queue: str) -> bool:
+    opened: Any = connection.channel()
+    try:
+        with opened as channel:
+            channel.queue_declare(queue, passive=True)
+    except NotFound:
+        return True
+    return False
 
 
 def open_connection() -> Connection:

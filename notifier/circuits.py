@@ -37,7 +37,10 @@ class Admission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerView:
-    """A breaker as people see it; `retry_after` is 0 when a call may be made now."""
+    """A breaker as people see it; `retry_after` is 0 when a call may be made now.
+
+    `opened_ago` (seconds) counts from the first opening, over failed trials; None while closed.
+    """
 
     name: str
     state: State
@@ -46,6 +49,7 @@ class BreakerView:
     reason: str
     is_paused: bool
     is_shared: bool
+    opened_ago: float | None = None
 
 
 class Circuit(Protocol):
@@ -76,6 +80,7 @@ class LocalCircuit:
     def _close(self) -> None:
         self._failures, self._failed_at = 0, 0.0
         self._open_until: float | None = None
+        self._opened_at: float | None = None
         self._trial, self._trial_until, self._reason = "", 0.0, ""
 
     def admit(self, token: str) -> Admission:
@@ -123,8 +128,9 @@ class LocalCircuit:
     def force_open(self, seconds: float, *, reason: str) -> None:
         with self._lock:
             until = max(self._open_until or 0.0, self._clock() + seconds)
+            opened_at = self._clock() if self._opened_at is None else self._opened_at
             self._close()
-            self._open_until, self._reason = until, reason
+            self._open_until, self._opened_at, self._reason = until, opened_at, reason
 
     def pause(self, seconds: float) -> None:
         with self._lock:
@@ -154,6 +160,7 @@ class LocalCircuit:
                 failures=self._failures,
                 reason=self._reason,
                 is_shared=False,
+                opened_ago=None if self._opened_at is None else now - self._opened_at,
             )
 
 
@@ -166,6 +173,7 @@ def describe_circuit(
     failures: int,
     reason: str,
     is_shared: bool,
+    opened_ago: float | None,
 ) -> BreakerView:
     """Make a view out of remaining seconds; an open circuit whose time is over is half open."""
     is_closed = open_for is None
@@ -178,4 +186,5 @@ def describe_circuit(
         reason="rate_limited" if paused_for > 0 and is_closed else reason,
         is_paused=paused_for > 0,
         is_shared=is_shared,
+        opened_ago=opened_ago,
     )

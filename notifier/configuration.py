@@ -3,18 +3,21 @@
 One table serves the start (`read_configuration`), `manage.py config` and the docs.
 """
 
-import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from notifier.production import find_leftover
+from notifier.quotas import parse_quota
 from notifier.setting_values import (
     MIN_SECRET_LENGTH,
     as_database,
     as_list,
+    as_origins,
     as_secret,
+    as_secrets,
     as_switch,
     as_text,
     as_web_address,
@@ -49,6 +52,14 @@ _PROVIDERS = (
     "comma-separated provider URLs, for example smtp://user:password@host:587?tls=starttls"
 )
 
+
+def _quota(name: str, meaning: str, default: str) -> Setting:
+    expected = "a count and a time such as 100/15m (s, m, h, d), or off"
+    return Setting(
+        name=name, meaning=meaning, parse=parse_quota, expected=expected, default=default
+    )
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="NOTIFIER_ENV",
@@ -67,9 +78,17 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         name="JWT_SIGNING_KEY",
-        meaning="Signs access and refresh tokens",
-        parse=as_secret,
-        expected=f"at least {MIN_SECRET_LENGTH} random characters",
+        meaning="Signs access and refresh tokens; keys after the first are old and only verify",
+        parse=as_secrets,
+        expected=f"at least {MIN_SECRET_LENGTH} random characters, or several such by commas",
+        secret=True,
+        generated=True,
+    ),
+    Setting(
+        name="FIELD_ENCRYPTION_KEYS",
+        meaning="Encrypt personal data in the database; the first encrypts, all of them decrypt",
+        parse=as_secrets,
+        expected=f"comma-separated keys of at least {MIN_SECRET_LENGTH} random characters each",
         secret=True,
         generated=True,
     ),
@@ -143,7 +162,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="CORS_ALLOWED_ORIGINS",
         meaning="Web origins whose pages may call the API",
-        parse=as_list,
+        parse=as_origins,
         expected="comma-separated origins such as https://app.example.org",
     ),
     Setting(
@@ -153,12 +172,47 @@ SETTINGS: tuple[Setting, ...] = (
         expected="a whole number from 0 to 10",
         default="0",
     ),
+    _quota("RATE_LIMIT_ANON", "Requests of one address without right credentials", "100/15m"),
+    _quota("RATE_LIMIT_USER", "Requests of one signed-in person", "3000/m"),
+    _quota("RATE_LIMIT_KEY", "Requests with one API key", "600000/m"),
+    _quota("RATE_LIMIT_LOGIN", "Failed sign-ins of one address, and to one account", "10/15m"),
+    _quota("RATE_LIMIT_RECIPIENT", "Notifications that people cause to one recipient", "100/h"),
+    _quota("RATE_LIMIT_KEY_RECIPIENT", "Notifications that API keys cause to one", "off"),
+    Setting(
+        name="API_DOCS",
+        meaning="Who sees the API's schema and docs; auto is everybody in development alone",
+        parse=one_of("auto", "public", "private"),
+        expected="auto, public or private",
+        default="auto",
+    ),
     Setting(
         name="REGISTRATION_OPEN",
         meaning="May strangers register as members of the default organization",
         parse=as_switch,
         expected="true or false",
         default="true",
+    ),
+    Setting(
+        name="CONTENT_RETENTION_DAYS",
+        meaning="Days until content and variables of what is over are emptied; 0 keeps them",
+        parse=integer(at_least=0, at_most=36_500),
+        expected="a whole number from 0 to 36500",
+        default="90",
+    ),
+    Setting(
+        name="LEDGER_RETENTION_DAYS",
+        meaning="Days until notifications that are over are deleted; 0 keeps them",
+        parse=integer(at_least=0, at_most=36_500),
+        expected="a whole number from 0 to 36500",
+        default="0",
+    ),
+    Setting(
+        name="AUDIT_RETENTION_DAYS",
+        meaning="How long the audit log is kept; the database refuses to delete younger entries "
+        "than 30 days",
+        parse=integer(at_least=30, at_most=36_500),
+        expected="a whole number from 30 to 36500",
+        default="730",
     ),
     Setting(
         name="RETRY_MAX",
@@ -222,6 +276,11 @@ SETTINGS: tuple[Setting, ...] = (
 def read_configuration(environment: Mapping[str, str], *, var: Path) -> dict[str, Any]:
     """Return every setting parsed; raise InvalidSetting for the first that cannot work."""
     env_kind = environment.get("NOTIFIER_ENV") or DEVELOPMENT
+    generated = [setting.name for setting in SETTINGS if setting.generated]
+    if env_kind != DEVELOPMENT and (
+        leftover := find_leftover(environment, secrets=generated, var=var)
+    ):
+        raise InvalidSetting(leftover)
     return {
         setting.name: _read(setting, environment, var=var, env_kind=env_kind)
         for setting in SETTINGS
@@ -251,26 +310,3 @@ def _generated_secret(path: Path) -> str:
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(48))
     return path.read_text().strip()
-
-
-_SECRET_OPTION = re.compile(
-    r"([?&][^=&]*(?:pass|secret|key|token)[^=&]*=)[^&]*", flags=re.IGNORECASE
-)
-
-
-def masked(setting: Setting, text: str) -> str:
-    """Return a setting's text for display: secrets whole, passwords and keys inside URLs.
-
-    In doubt too much is hidden: whatever stands before a URL's last @, and every option whose
-    name sounds like a secret.
-    """
-    if not setting.secret or not text:
-        return text
-    if "://" not in text:
-        return "***"
-    return ",".join(_mask_url(url) for url in re.split(r",(?=\s*[A-Za-z0-9+.-]+://)", text))
-
-
-def _mask_url(url: str) -> str:
-    without_login = re.sub(r"://.*@", "://***@", url, flags=re.DOTALL)
-    return _SECRET_OPTION.sub(r"\1***", without_login)

@@ -4,6 +4,8 @@ from typing import Any
 
 import structlog
 
+from notifier.addresses import mask_addresses
+
 _SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -46,11 +48,16 @@ def logging_settings(*, log_format: str, level: str) -> dict[str, Any]:
 def _renderers(log_format: str) -> list[structlog.typing.Processor]:
     drop: structlog.typing.Processor = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if log_format == "json":
-        return [drop, _TRACEBACKS, structlog.processors.JSONRenderer()]
+        return [drop, _TRACEBACKS, structlog.processors.JSONRenderer(), _mask_line]
     console = structlog.dev.ConsoleRenderer(
         colors=False, exception_formatter=structlog.dev.plain_traceback
     )
-    return [drop, console]
+    return [drop, console, _mask_line]
+
+
+def _mask_line(_logger: Any, _method: str, line: Any) -> str:
+    """Mask addresses in what libraries and errors say: nothing of ours puts one into a log."""
+    return mask_addresses(str(line))
 
 
 def _configure_structlog() -> None:

@@ -17,6 +17,15 @@ def as_list(value: str) -> list[str]:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
+def as_origins(value: str) -> list[str]:
+    """Return exact origins (scheme, host, port): no `*`, no path, nothing that matches more."""
+    origins = as_list(value)
+    for origin in origins:
+        if as_web_address(origin) != origin or urlsplit(origin).path or "*" in origin:
+            raise ValueError
+    return origins
+
+
 def one_of(*allowed: str) -> Callable[[str], str]:
     def parse(value: str) -> str:
         if value not in allowed:
@@ -83,3 +92,7 @@ def as_secret(value: str) -> str:
     if len(value) < MIN_SECRET_LENGTH:
         raise ValueError
     return value
+
+
+def as_secrets(value: str) -> list[str]:
+    return [as_secret(part.strip()) for part in value.split(",")]

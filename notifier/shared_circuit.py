@@ -1,8 +1,8 @@
 """The circuit that all processes share: the rules of `notifier.circuits` as Lua in Redis.
 
 A hash per breaker: `until` (there while the circuit is not closed; a trial may begin after it),
-`trial` and `trial_until`, `fails` and `failed_at`, `paused_until`, `reason`. Times are in
-milliseconds of Redis' own clock.
+`since` (when it opened first), `trial` and `trial_until`, `fails` and `failed_at`, `paused_until`,
+`reason`. Times are in milliseconds of Redis' own clock.
 """
 
 import math
@@ -27,6 +27,7 @@ local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local function open_until(till, why)
   redis.call('HSET', KEYS[1], 'until', till, 'reason', why)
+  redis.call('HSETNX', KEYS[1], 'since', now)
   redis.call('HDEL', KEYS[1], 'fails', 'failed_at', 'trial', 'trial_until')
   redis.call('PEXPIRE', KEYS[1], till - now + KEEP)
 end
@@ -66,7 +67,7 @@ elseif ARGV[2] == 'unmade' then
   redis.call('HDEL', KEYS[1], 'trial', 'trial_until')
   return ''
 elseif ARGV[2] == 'ok' then
-  redis.call('HDEL', KEYS[1], 'until', 'reason', 'trial', 'trial_until')
+  redis.call('HDEL', KEYS[1], 'until', 'since', 'reason', 'trial', 'trial_until')
   return 'closed'
 end
 open_until(now + ARGV[5], ARGV[6])
@@ -93,10 +94,12 @@ _RESET: Final = "return redis.call('DEL', KEYS[1])"
 _VIEW: Final = (
     _PRELUDE
     + """
-local h = redis.call('HMGET', KEYS[1], 'until', 'trial_until', 'paused_until', 'fails', 'reason')
-local open_for = ''
+local names = {'until', 'trial_until', 'paused_until', 'fails', 'reason', 'since'}
+local h = redis.call('HMGET', KEYS[1], unpack(names))
+local open_for, since = '', ''
 if h[1] then open_for = h[1] - now end
-return {open_for, (h[2] or 0) - now, (h[3] or 0) - now, tonumber(h[4] or 0), h[5] or ''}"""
+if h[6] then since = now - h[6] end
+return {open_for, (h[2] or 0) - now, (h[3] or 0) - now, tonumber(h[4] or 0), h[5] or '', since}"""
 )
 
 
@@ -136,7 +139,7 @@ class SharedCircuit:
         self._run(_RESET)
 
     def view(self, name: str) -> BreakerView:
-        open_for, trial_for, paused_for, failures, reason = self._run(_VIEW)
+        open_for, trial_for, paused_for, failures, reason, since = self._run(_VIEW)
         return describe_circuit(
             name,
             open_for=None if open_for == b"" else open_for / 1000,
@@ -145,6 +148,7 @@ class SharedCircuit:
             failures=int(failures),
             reason=reason.decode(),
             is_shared=True,
+            opened_ago=None if since == b"" else since / 1000,
         )
 
     def _run(self, script: str, *arguments: Any) -> Any:

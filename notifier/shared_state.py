@@ -45,10 +45,14 @@ class SharedState:
 
         The scripts use Redis' own clock: those of the machines may differ.
         """
+        return self.run_on(script, [key], arguments)
+
+    def run_on(self, script: str, keys: Sequence[str], arguments: Sequence[Any] = ()) -> Any:
+        """As `run`, for a script that takes several keys."""
         if time.monotonic() < self._left_alone_until:
             raise SharedStateAway
         try:
-            found = self._script(script)(keys=[key], args=list(arguments))
+            found = self._script(script)(keys=list(keys), args=list(arguments))
         except RedisError as error:
             self._note_absence(error)
             raise SharedStateAway from error

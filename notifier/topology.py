@@ -19,6 +19,7 @@ DELIVER_PUSH: Final = "delivery.deliver_push"
 ROUTE_DEAD_LETTERS: Final = "delivery.route_dead_letters"
 APPLY_RECEIPTS: Final = "notifications.apply_receipts"
 REFRESH_STATUS: Final = "notifications.refresh_status"
+COUNT_HOURS: Final = "notifications.count_hours"
 PURGE: Final = "delivery.purge"
 STORY: Final = "notifier.dead_letter"  # the name that a given-up notification's story carries
 
@@ -28,6 +29,7 @@ QUEUE_OF_TASK: Final = {
     ROUTE_DEAD_LETTERS: STATUS_QUEUE,
     APPLY_RECEIPTS: STATUS_QUEUE,
     REFRESH_STATUS: STATUS_QUEUE,
+    COUNT_HOURS: STATUS_QUEUE,
     PURGE: STATUS_QUEUE,
 }
 DELIVERY_TASK: Final = {"email": DELIVER_EMAIL, "push": DELIVER_PUSH}

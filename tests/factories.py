@@ -9,8 +9,9 @@ from django.utils import timezone
 from factory import declarations
 from factory.django import DjangoModelFactory
 
-from apps.users.models import ApiKey, Device, User, digest_secret
+from apps.users.models import ApiKey, Device, User
 from apps.users.services import create_api_key
+from notifier.encryption_lasting import blind_index
 from notifier.models import Organization
 
 PASSWORD = "correct horse battery"  # noqa: S105  # that of every user made here
@@ -48,7 +49,7 @@ class DeviceFactory(DjangoModelFactory[Device]):
     user = declare.SubFactory(UserFactory)
     organization = declare.SelfAttribute("user.organization")
     token = declare.Sequence(lambda n: f"token-of-device-{n}")
-    token_digest = declare.LazyAttribute(lambda device: digest_secret(device.token))
+    token_digest = declare.LazyAttribute(lambda device: blind_index(device.token))
     platform = "android"
     last_seen_at = declare.LazyFunction(timezone.now)
 

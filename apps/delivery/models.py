@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models.functions import Now
 
+from notifier.encrypted_fields import EncryptedJSONField, EncryptedTextField
 from notifier.identifiers import new_id
 
 
@@ -16,9 +17,9 @@ class CapturedMessage(models.Model):
     notification_id = models.UUIDField(db_index=True)
     channel = models.CharField(max_length=8)
     provider = models.CharField(max_length=100)
-    recipient = models.TextField()
-    title = models.TextField(blank=True)
-    message = models.JSONField()
+    recipient = EncryptedTextField()
+    title = EncryptedTextField(blank=True)
+    message = EncryptedJSONField()
     captured_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -41,7 +42,7 @@ class DeadMessage(models.Model):
     cause = models.CharField(max_length=50, blank=True)
     task = models.CharField(max_length=255, blank=True)
     content_type = models.CharField(max_length=255, blank=True)
-    headers = models.JSONField(default=dict)
+    headers = EncryptedJSONField(default=dict)
     body_digest = models.CharField(max_length=64)
     body_size = models.PositiveIntegerField()
 
@@ -50,3 +51,17 @@ class DeadMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cause or 'unreadable'} from {self.first_queue or 'unknown'}"
+
+
+class CircuitBreaker(models.Model):
+    """No table: the circuit breakers live in Redis. It gives them a page and its permissions."""
+
+    name = models.CharField(primary_key=True, max_length=64)
+
+    class Meta:
+        managed = False
+        default_permissions = ("view", "reset")
+        verbose_name = "breaker"
+
+    def __str__(self) -> str:
+        return self.name

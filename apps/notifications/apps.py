@@ -2,7 +2,15 @@
 
 from django.apps import AppConfig
 
+from notifier.personal_data import Keeper, register_keeper
+
 
 class NotificationsConfig(AppConfig):
     name = "apps.notifications"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # Only now: the services need the models, which need the app.
+        from apps.notifications.services.personal import erase_history, export_history
+
+        register_keeper("notifications", Keeper(erase=erase_history, export=export_history))

@@ -1,13 +1,15 @@
 """The admin's pages for organizations, users, devices and API keys."""
 
+from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
-from django.db import models
+from django.db import models, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
@@ -15,13 +17,37 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from apps.users.models import ApiKey, Device, User
-from apps.users.services import create_api_key, revoke_sessions
+from apps.users.services import create_api_key, revoke_api_key, revoke_sessions
+from apps.users.services.api_keys import mode_of
+from apps.users.services.trail import SHOWN_OF_USER, record_user_change
+from notifier.audit_pages import RecordedPages
 from notifier.authentication import SCOPES
-from notifier.models import Organization
+from notifier.errors import InvalidRequest
+from notifier.models import AuditEntry, Organization
+
+RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
+ADDRESS_OR_ID = "Exactly: a user's e-mail address or id"
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return bool(getattr(request.user, "is_superuser", False))
+
+
+def _find_people(term: str) -> models.QuerySet[User]:
+    """Return whom a search means: addresses are sealed, and found by their index alone."""
+    text = term.strip()
+    if not text:
+        return User.objects.get_queryset()
+    with suppress(ValueError):
+        return User.objects.get_queryset().filter(pk=UUID(text))
+    with suppress(InvalidRequest):
+        return User.objects.get_queryset().with_email(text)
+    return User.objects.none()
 
 
 @admin.register(Organization)
-class OrganizationAdmin(ModelAdmin):
+class OrganizationAdmin(RecordedPages, ModelAdmin):
+    shown_fields = ("name", "slug", "is_active")
     list_display = ("name", "slug", "is_active", "created_at")
     list_filter = ("is_active",)
     search_fields = ("name", "slug")
@@ -54,13 +80,21 @@ class ChangedPasswordForm(AdminPasswordChangeForm):
     """A password that an operator sets ends all sessions, as one that the user sets does."""
 
     def save(self, commit: bool = True) -> Any:
-        user = super().save(commit=commit)
-        revoke_sessions(user_id=user.pk, now=timezone.now())
+        with transaction.atomic():
+            user = super().save(commit=commit)
+            revoke_sessions(user_id=user.pk, now=timezone.now())
+            record_user_change(
+                user_id=user.pk,
+                organization_id=user.organization_id,
+                verb="changed",
+                changes={"password": {}},
+            )
         return user
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # generic in stubs only
+class UserAdmin(RecordedPages, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # generic in stubs only
+    shown_fields = SHOWN_OF_USER
     form = ChangedUserForm
     add_form = NewUserForm
     change_password_form = ChangedPasswordForm
@@ -68,7 +102,8 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # gener
     list_display = ("email", "name", "organization", "role", "is_active", "created_at")
     list_filter = ("role", "is_active", "is_staff", "organization")
     list_select_related = ("organization",)
-    search_fields = ("email", "name")
+    search_fields = ("pk",)  # shows the box; see get_search_results
+    search_help_text = ADDRESS_OR_ID
     ordering = ("-id",)
     readonly_fields = ("created_at", "updated_at", "last_login", "erased_at")
     add_fieldsets = (
@@ -80,10 +115,15 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # gener
         ("Preferences", {"fields": ("language", "timezone", "email_enabled", "push_enabled")}),
         (
             "Admin rights",
-            {"fields": ("is_staff", "is_superuser", "groups", "user_permissions")},
+            {"fields": RIGHTS},
         ),
         ("Times", {"fields": readonly_fields}),
     )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: models.QuerySet[User], search_term: str
+    ) -> tuple[models.QuerySet[User], bool]:
+        return queryset.filter(pk__in=_find_people(search_term)), False
 
     def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
         return self.inlines if obj else ()  # a user that is being added has no devices yet
@@ -92,25 +132,43 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # gener
         self, request: HttpRequest, obj: User, form: "forms.ModelForm[User]", change: bool
     ) -> None:
         super().save_model(request, obj, form, change)
-        if "is_active" in form.changed_data and not obj.is_active:
+        is_shut_out = "is_active" in form.changed_data and not obj.is_active
+        if change and ("role" in form.changed_data or is_shut_out):
             revoke_sessions(user_id=obj.pk, now=timezone.now())
 
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Who may change users must not make themselves superusers by it."""
+        fields = super().get_readonly_fields(request, obj)
+        return fields if _is_superuser(request) else (*fields, *RIGHTS)
+
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        erased = obj is not None and obj.erased_at is not None
-        return not erased and bool(super().has_change_permission(request, obj))
+        """Nobody changes who was erased, and only superusers those who may use the admin.
+
+        Also asked before a password is set here.
+        """
+        out_of_reach = obj is not None and (
+            obj.erased_at is not None or (obj.is_staff and not _is_superuser(request))
+        )
+        return not out_of_reach and bool(super().has_change_permission(request, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False  # the ledger refers to users: they are erased (through the API), not deleted
 
 
 @admin.register(Device)
-class DeviceAdmin(ModelAdmin):
+class DeviceAdmin(RecordedPages, ModelAdmin):
     list_display = ("masked_token", "platform", "user", "organization", "last_seen_at")
     list_filter = ("platform", "organization")
     list_select_related = ("user", "organization")
-    search_fields = ("user__email",)
+    search_fields = ("pk",)  # shows the box; see get_search_results
+    search_help_text = ADDRESS_OR_ID
     fields = ("masked_token", "platform", "user", "organization", "created_at", "last_seen_at")
     readonly_fields = fields
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: models.QuerySet[Device], search_term: str
+    ) -> tuple[models.QuerySet[Device], bool]:
+        return queryset.filter(user__in=_find_people(search_term)), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -145,7 +203,7 @@ class ApiKeyAdmin(ModelAdmin):
             organization_id=obj.organization_id,
             name=obj.name,
             scopes=obj.scopes,
-            mode="test" if obj.mode == ApiKey.Mode.TEST else "live",
+            mode=mode_of(obj),
             created_by_id=request.user.pk,
             expires_at=obj.expires_at,
             now=timezone.now(),
@@ -155,8 +213,12 @@ class ApiKeyAdmin(ModelAdmin):
 
     @admin.action(description="Revoke the selected keys", permissions=["view"])
     def revoke_keys(self, request: HttpRequest, queryset: models.QuerySet[ApiKey]) -> None:
-        count = ApiKey.objects.filter(pk__in=queryset).revoke(timezone.now())
-        messages.success(request, f"{count} keys revoked")
+        now = timezone.now()
+        keys = list(queryset.filter(revoked_at__isnull=True))
+        with transaction.atomic():
+            for key in keys:
+                revoke_api_key(organization_id=key.organization_id, key_id=key.pk, now=now)
+        messages.success(request, f"{len(keys)} keys revoked")
 
     def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         return False
@@ -169,5 +231,62 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
-    """Django's groups of admin permissions, in the look of the other pages."""
+class GroupAdmin(RecordedPages, DjangoGroupAdmin, ModelAdmin):
+    """Django's groups of admin permissions, in the look of the other pages.
+
+    For superusers: whoever could change a group could give it, and themselves, every right.
+    """
+
+    shown_fields = ("name",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return _is_superuser(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_superuser(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_superuser(request)
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ModelAdmin):
+    """The audit log, to read: nobody adds, changes or deletes here."""
+
+    list_display = (
+        "at",
+        "action",
+        "object_type",
+        "object_id",
+        "actor_kind",
+        "actor_id",
+        "address",
+        "organization",
+    )
+    list_filter = ("actor_kind", "object_type", "organization")
+    list_select_related = ("organization",)
+    search_fields = ("object_id", "actor_id", "correlation_id", "action")
+    search_help_text = "Exactly: an id, a correlation id or an action"
+    ordering = ("-id",)
+    show_full_result_count = False
+    fields = (*list_display, "correlation_id", "changes")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: models.QuerySet[AuditEntry], search_term: str
+    ) -> tuple[models.QuerySet[AuditEntry], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        matches = models.Q(action=term)
+        for name in ("object_id", "actor_id", "correlation_id"):
+            matches |= models.Q(**{name: term})
+        return queryset.filter(matches), False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -90,12 +90,13 @@ def wrap_in_envelope(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 def _wrap_operation(operation: dict[str, Any]) -> None:
     responses = operation.setdefault("responses", {})
-    for response in responses.values():
+    declared = [status for status in responses if status.startswith(("4", "5"))]
+    for status in sorted({*declared, *_error_statuses(operation)}):
+        responses[status] = _failure_response(status)
+    for status, response in responses.items():
         content = response.get("content", {}).get("application/json")
-        if content is not None and "x-bare" not in content.get("schema", {}):
+        if content is not None and status.startswith("2"):
             content["schema"] = _envelope_of(content.get("schema", {}))
-    for status in _error_statuses(operation):
-        responses.setdefault(status, _failure_response(status))
 
 
 def _error_statuses(operation: dict[str, Any]) -> list[str]:

@@ -1,6 +1,6 @@
 """The view that every route of the API is made of."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, cast
 
 from django.http import HttpRequest, HttpResponse
@@ -16,7 +16,8 @@ from rest_framework.views import APIView
 
 from notifier.api.credentials import CredentialAuthentication, IsAuthenticated, principal_of
 from notifier.api.errors import answer_exception
-from notifier.authentication import Scope, authenticate
+from notifier.api.limits import charge_caller, write_limit_fields
+from notifier.authentication import Principal, Scope, authenticate
 from notifier.errors import Unauthenticated
 
 __all__ = ["ApiView", "LeanView", "PublicView", "principal_of"]
@@ -47,6 +48,7 @@ class HasScope(BasePermission):
 class ApiView(APIView):
     """Protected by default: a caller is required, and `scopes` says which right for which method.
 
+    Limited by default too: every call counts against its caller's quota (`notifier.api.limits`).
     Handlers return `notifier.api.envelope.answer(...)` and raise `NotifierError`s.
     """
 
@@ -56,6 +58,33 @@ class ApiView(APIView):
     metadata_class = None  # OPTIONS would answer outside of the envelope, and fail in a LeanView
     parser_classes: Sequence[Any] = [JSONParser]  # for the schema; `read_body` parses
     scopes: ClassVar[dict[str, Scope]] = {}
+    is_limited: ClassVar[bool] = True
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = super().dispatch(request, *args, **kwargs)
+        write_limit_fields(request, response)
+        return response
+
+    def perform_authentication(self, request: Request) -> None:
+        """Find out who calls, and count the call: before any right is looked at."""
+        self.charge(request, lambda: request.user)
+
+    def charge(
+        self, request: Request | HttpRequest, authenticated: Callable[[], Any]
+    ) -> Principal | None:
+        """Return the caller, None for a stranger, after counting the call.
+
+        Wrong credentials are a stranger's. Raises RateLimited, Unauthenticated.
+        """
+        try:
+            principal: Principal | None = authenticated()
+        except Unauthenticated:
+            if self.is_limited:
+                charge_caller(request, None)
+            raise
+        if self.is_limited:
+            charge_caller(request, principal)
+        return principal
 
     def scope_for(self, method: str | None) -> Scope | None:
         """Return the scope that a method needs; HEAD tells what GET does, and needs the same."""
@@ -78,15 +107,20 @@ class LeanView(ApiView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
-            handler = self._handler(request)
-            request.user = _require_caller(request, self.scope_for(request.method))
-            return cast("HttpResponse", handler(request, *args, **kwargs))
+            response = self._answer(request, *args, **kwargs)
         except MethodNotAllowed as error:
             response = answer_exception(error)
             response["Allow"] = ", ".join(self.allowed_methods)  # RFC 9110, 15.5.6
-            return response
         except Exception as error:  # noqa: BLE001  # the border: each becomes an answer, bugs are logged
-            return answer_exception(error)
+            response = answer_exception(error)
+        write_limit_fields(request, response)
+        return response
+
+    def _answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        principal = self.charge(request, lambda: authenticate(request))
+        handler = self._handler(request)
+        request.user = _require_caller(principal, self.scope_for(request.method))
+        return cast("HttpResponse", handler(request, *args, **kwargs))
 
     def _handler(self, request: HttpRequest) -> Any:
         method = (request.method or "").lower()
@@ -95,8 +129,7 @@ class LeanView(ApiView):
         return getattr(self, method, self.http_method_not_allowed)
 
 
-def _require_caller(request: HttpRequest, scope: Scope | None) -> Any:
-    principal = authenticate(request)
+def _require_caller(principal: Principal | None, scope: Scope | None) -> Any:
     if principal is None:
         raise Unauthenticated("credentials are required")
     if scope is not None:

@@ -149,6 +149,14 @@ def describe_subjects(
             refused="reject400@example.org",
         ),
         Subject(
+            name="ses",
+            channel="email",
+            standin=api,
+            kind="ses",
+            url=f"ses://AKIDEXAMPLE:{{key}}@/eu-west-1?{options}&configuration_set=receipts",
+            refused="reject400@example.org",
+        ),
+        Subject(
             name="fcm",
             channel="push",
             standin=fcm,

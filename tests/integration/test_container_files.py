@@ -128,6 +128,7 @@ def test_compose_refuses_to_start_without_each_secret() -> None:
     assert {match["name"] for match in references if match["kind"] == "?"} == {
         "SECRET_KEY",
         "JWT_SIGNING_KEY",
+        "FIELD_ENCRYPTION_KEYS",
         "POSTGRES_PASSWORD",
         "RABBITMQ_DEFAULT_PASS",
         "FLOWER_BASIC_AUTH",
@@ -137,7 +138,7 @@ def test_compose_refuses_to_start_without_each_secret() -> None:
 def test_the_command_of_the_page_fills_in_every_secret(filled: dict[str, str]) -> None:
     example = read_settings(PROJECT / ".env.example")
     secrets = [filled[name] for name, value in example.items() if not value]
-    assert len(set(secrets)) == len(secrets) == 5
+    assert len(set(secrets)) == len(secrets) == 6
     assert all(len(secret) >= 32 for secret in secrets)
     assert filled["FLOWER_BASIC_AUTH"].startswith("admin:")
 

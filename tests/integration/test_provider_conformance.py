@@ -56,7 +56,7 @@ def subjects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Sub
             standin.stop()
 
 
-@pytest.fixture(params=["smtp", "sendgrid", "mailgun", "fcm", "onesignal"])
+@pytest.fixture(params=["smtp", "sendgrid", "mailgun", "ses", "fcm", "onesignal"])
 def subject(request: pytest.FixtureRequest, subjects: dict[str, Subject]) -> Subject:
     chosen = subjects[request.param]
     chosen.standin.reset()
@@ -126,6 +126,17 @@ def check_mailgun(record: dict[str, Any], identity: str) -> None:
     assert form["html"] == "<p>Your order is ready ☃</p>"
 
 
+def check_ses(record: dict[str, Any], identity: str) -> None:
+    assert identity == record["message_id"]
+    content = record["content"]
+    assert (content["to"], content["configuration_set"]) == (["ada@example.org"], "receipts")
+    assert content["headers"]["Subject"] == "Grüße ☃"
+    assert content["headers"]["X-Notification-ID"] == NOTIFICATION_ID
+    assert content["headers"]["Message-ID"] == MESSAGE_ID
+    assert content["text"].splitlines() == ["Your order is ready ☃", ".", "Bye"]
+    assert content["longest_line"] <= 998
+
+
 def check_fcm(record: dict[str, Any], identity: str) -> None:
     assert identity == record["message_name"]
     message = record["content"]["message"]
@@ -158,6 +169,7 @@ READERS: dict[str, Callable[[dict[str, Any], str], None]] = {
     "smtp": check_smtp,
     "sendgrid": check_sendgrid,
     "mailgun": check_mailgun,
+    "ses": check_ses,
     "fcm": check_fcm,
     "onesignal": check_onesignal,
 }

@@ -40,7 +40,12 @@ from tests.standins.processes import (
     TcpProxy,
 )
 
-HANDED_OVER = {"smtp": "\r\n.\r\n", "fcm": "messages:send", "sendgrid": "mail/send"}
+HANDED_OVER = {
+    "smtp": "\r\n.\r\n",
+    "fcm": "messages:send",
+    "sendgrid": "mail/send",
+    "ses": "outbound-emails",
+}
 CLIENT_HELLO = "\x16\x03\x01"
 SETTLE_SECONDS = 2.0
 CHUNK = 64 * 1024
@@ -300,7 +305,7 @@ def test_a_message_whose_answer_is_lost_is_uncertain_and_sent_once(
 
 
 @pytest.mark.parametrize(("fault", "code"), [("drip", "timeout"), ("reset", "connection_lost")])
-@pytest.mark.parametrize("name", ["fcm", "sendgrid"])
+@pytest.mark.parametrize("name", ["fcm", "sendgrid", "ses"])
 def test_on_a_kept_connection_it_is_uncertain_and_sent_once_too(
     wires: dict[str, Wire], name: str, fault: str, code: str
 ) -> None:
@@ -594,7 +599,7 @@ def test_a_mail_servers_answer_without_an_end_is_cut_off() -> None:
 
 
 def test_the_url_and_the_provider_agree_on_the_longest_call(wire: Wire) -> None:
-    limits = {"smtp": 3 * SHORT + 1, "fcm": 2 * SHORT + 1, "sendgrid": 2 * SHORT + 1}
+    limits = dict.fromkeys(HANDED_OVER, 2 * SHORT + 1) | {"smtp": 3 * SHORT + 1}
     with closing(wire.build()) as provider:
         assert provider.longest_call_seconds == limits[wire.subject.name]
     (url,) = parse_provider_urls(wire.subject.url.format(key="k", port=1))

@@ -14,13 +14,15 @@ class Behaviour:
     `code` (0: the protocol's usual one, 503 or 451) and `retry_after`; "hang" is never answered;
     "reset" is cut off after it was read; "garbage" is accepted with an unreadable answer.
     `target` limits faults to one kind of call (see each stand-in; for SMTP the stage: mail, rcpt
-    or data). `latency_ms` delays every answer, `refuse` turns new SMTP connections away.
+    or data). `bare` leaves the vendor's own code out of the answer. `latency_ms` delays every
+    answer, `refuse` turns new SMTP connections away.
     """
 
     fail_next: int = 0
     fail_always: bool = False
     fault: str = "status"
     code: int = 0
+    bare: bool = False
     retry_after: str = ""
     latency_ms: int = 0
     target: str = ""

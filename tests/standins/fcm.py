@@ -2,7 +2,8 @@
 
 The text of a device token chooses what happens: `UNREGISTERED:x` (or another code of ERRORS),
 `QUOTA_EXCEEDED:7:x` with Retry-After 7, `once503:x`, `slow:2:x` (seconds), `hang:x`, `reset:x`,
-`garbage:x`. Behaviour targets: `send` and `token`.
+`garbage:x`. Behaviour targets: `send` and `token`; `bare` with code 401 is what Google answers to
+an access token that has expired.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import base64
 import itertools
 import json
 from collections import Counter
+from functools import partial
 from typing import Any
 
 from tests.standins.control import Standin, build_parser, run_standin
@@ -65,7 +67,8 @@ class Fcm:
         except ValueError:
             content = None
         call = Call(self._standin, request, kind="send", content=content)
-        if failed := await call.meet_fault(describe_error=describe_status):
+        bare = self._standin.behaviour.bare
+        if failed := await call.meet_fault(describe_error=partial(describe_status, bare=bare)):
             return failed
         if not request.headers.get("authorization", "").startswith(
             f"Bearer {ACCESS_TOKEN_PREFIX}"
@@ -140,9 +143,11 @@ def describe_error(
     return answer_json(status or known_status, {"error": {**error, **details}})
 
 
-def describe_status(status: int) -> Answer:
+def describe_status(status: int, *, bare: bool = False) -> Answer:
+    """Return an error as FCM words it; `bare` is Google's own, before FCM (an expired token)."""
     code = CODE_OF_STATUS.get(status, "")
-    return describe_error(code, status, "" if code else "UNKNOWN")
+    _, name = ERRORS.get(code, (status, "UNKNOWN"))
+    return describe_error("" if bare else code, status, name)
 
 
 def describe_oauth_error(status: int) -> Answer:

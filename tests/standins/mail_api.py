@@ -1,19 +1,21 @@
-"""A stand-in for the HTTP APIs of SendGrid (v3), Mailgun and OneSignal, all on one port.
+"""A stand-in for the HTTP APIs of SendGrid (v3), Mailgun, Amazon SES and OneSignal, on one port.
 
-Behaviour targets: `sendgrid`, `mailgun`, `onesignal`. The key `wrong-key` is refused by each. A
-recipient `reject400@...` is refused by the mail APIs; OneSignal does not know subscriptions that
-begin with `unknown`, and has unsubscribed those that begin with `unsubscribed`.
+Behaviour targets: `sendgrid`, `mailgun`, `ses`, `onesignal`. The key `wrong-key` is refused by
+each. A recipient `reject400@...` is refused by the mail APIs; OneSignal does not know
+subscriptions that begin with `unknown`, and has unsubscribed those that begin with `unsubscribed`.
 """
 
 import base64
 import re
 import uuid
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from tests.standins.control import Standin, build_parser, run_standin
 from tests.standins.http_server import Answer, Request, answer_json, serve_http
 from tests.standins.provider_api import Call
+from tests.standins.ses_api import SES_PATH, answer_ses
 
 WRONG_KEY = "wrong-key"
 MAILGUN_PATH = re.compile(r"/v3/([^/]+)/messages$")
@@ -33,6 +35,8 @@ class MailApi:
     def _choose_handler(self, path: str) -> Callable[[Request], Awaitable[Answer]] | None:
         if path.endswith("/v3/mail/send"):
             return self._answer_sendgrid
+        if path.endswith(SES_PATH):
+            return partial(answer_ses, self._standin)
         if path.endswith("/notifications"):
             return self._answer_onesignal
         return self._answer_mailgun if MAILGUN_PATH.search(path) else None

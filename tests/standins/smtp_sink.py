@@ -84,7 +84,7 @@ class Sink:
             return answer
         if code := self._refuse_recipient(address):
             self._record("rcpt", "refused", server, code=code, rcpt_to=address)
-            return f"{code} stand-in refuses this recipient"
+            return f"{code} <{address}> the stand-in refuses this recipient"
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(options)
         return "250 OK"
@@ -124,6 +124,8 @@ class Sink:
         """Return the answer that a fault of the behaviour gives, or "" when there is none."""
         match self._standin.behaviour.take_fault(stage):
             case "status":
+                if stage != "data":  # there it has been waited for
+                    await self._standin.wait_latency()
                 code = self._standin.behaviour.code or USUAL_CODE
                 self._record(stage, "refused", server, code=code, **facts)
                 return f"{code} stand-in was told to refuse"

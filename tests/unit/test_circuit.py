@@ -159,3 +159,17 @@ def try_to_pass(breaker: Breaker) -> bool:
         return breaker.admit().is_trial
     except CircuitOpen:
         return False
+
+
+def test_it_tells_when_it_opened_first_over_failed_trials(
+    circuit: LocalCircuit, clock: Clock
+) -> None:
+    assert circuit.view("p").opened_ago is None
+    fail(circuit, 3)
+    clock.now += 11
+    assert verdict(circuit) == "trial"
+    circuit.report("t", ok=False)
+    clock.now += 4
+    assert circuit.view("p").opened_ago == 15
+    circuit.reset()
+    assert circuit.view("p").opened_ago is None

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.delivery.providers.contract import EmailMessage, Misconfigured, Permanent
-from apps.delivery.providers.mime import LINE_LIMIT, build_mime
+from apps.delivery.providers.mime import build_mime
+from apps.delivery.providers.mime_body import LINE_LIMIT
 
 NOW = 1_764_000_000.0
 MESSAGE_ID = "<0198a7c2-1111-7000-8000-000000000001@mail.example.org>"

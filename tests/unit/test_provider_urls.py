@@ -12,6 +12,7 @@ from apps.delivery.providers.urls import (
     InvalidProviderUrl,
     ProviderUrl,
     Rate,
+    check_names_differ,
     parse_provider_urls,
 )
 
@@ -202,3 +203,21 @@ def test_mail_leaves_the_machine_encrypted_unless_told(
 def test_every_scheme_says_what_it_expects() -> None:
     for name, scheme in SCHEMES.items():
         assert scheme.shape.startswith(f"{name}://")
+
+
+@pytest.mark.parametrize(
+    ("email", "push"),
+    [
+        ("smtp://mail?name=main", "onesignal://KEY@/app?name=main"),
+        ("smtp://mail,sendgrid://KEY@?name=onesignal", "onesignal://KEY@/app"),
+    ],
+)
+def test_one_name_stands_for_one_provider_of_both_channels(email: str, push: str) -> None:
+    with pytest.raises(InvalidProviderUrl, match="e-mail and of a push provider"):
+        check_names_differ(parse_provider_urls(email), parse_provider_urls(push))
+
+
+def test_what_only_captures_may_have_one_name_on_both_channels() -> None:
+    capture = parse_provider_urls("capture://")
+    check_names_differ(capture, capture)
+    check_names_differ(parse_provider_urls("smtp://mail"), parse_provider_urls("fcm:///a.json"))

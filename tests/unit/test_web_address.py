@@ -8,7 +8,8 @@ from notifier.configuration import InvalidSetting, read_configuration
 
 
 def read(address: str) -> str:
-    environment = {"PUBLIC_URL": address, "SECRET_KEY": "x" * 48, "JWT_SIGNING_KEY": "y" * 48}
+    secrets = ("SECRET_KEY", "JWT_SIGNING_KEY", "FIELD_ENCRYPTION_KEYS")
+    environment = {"PUBLIC_URL": address} | dict.fromkeys(secrets, "x" * 48)
     return str(read_configuration(environment, var=Path("unused"))["PUBLIC_URL"])
 
 

@@ -19,8 +19,9 @@ TAG = "Breakers"
 class BreakerAnswer(msgspec.Struct, kw_only=True):
     """One provider's breaker.
 
-    `state` is closed, open or half_open (one trial decides); `retry_after_seconds` is 0 when a
-    call may be made now; `paused` says that the provider itself asked for a pause (429).
+    `state` is closed, open or half_open (one trial decides); `opened_seconds_ago` is null while it
+    is closed, else counted from the first opening; `retry_after_seconds` is 0 when a call may be
+    made now; `paused` says that the provider itself asked for a pause (429).
     `shared` is false where only the answering process knows: without Redis, or while it is away.
     """
 
@@ -28,6 +29,7 @@ class BreakerAnswer(msgspec.Struct, kw_only=True):
     channel: str
     state: str
     failures: int
+    opened_seconds_ago: float | None
     retry_after_seconds: float
     reason: str
     paused: bool
@@ -69,6 +71,7 @@ def show_breaker(breaker: ProviderBreaker, view: BreakerView) -> BreakerAnswer:
         channel=breaker.channel,
         state=view.state,
         failures=view.failures,
+        opened_seconds_ago=None if view.opened_ago is None else round(view.opened_ago, 3),
         retry_after_seconds=round(view.retry_after, 3),
         reason=view.reason,
         paused=view.is_paused,

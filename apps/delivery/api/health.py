@@ -70,7 +70,13 @@ class HealthAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
     details: DetailsAnswer | None = None
 
 
-class LiveView(PublicView):
+class ProbeView(PublicView):
+    """Asked every few seconds from one address, and most urgently when much is going on."""
+
+    is_limited = False
+
+
+class LiveView(ProbeView):
     @extend_schema(
         operation_id="getLiveness",
         summary="Does this process answer? Touches no dependency",
@@ -81,7 +87,7 @@ class LiveView(PublicView):
         return answer(LivenessAnswer(status="ok"))
 
 
-class ReadyView(PublicView):
+class ReadyView(ProbeView):
     @extend_schema(
         operation_id="getReadiness",
         summary="Can requests be taken? 503 without database or migrations",
@@ -92,7 +98,7 @@ class ReadyView(PublicView):
         return _answer_health(_ask_everybody())
 
 
-class GatewayHealthView(PublicView):
+class GatewayHealthView(ProbeView):
     @extend_schema(
         operation_id="getGatewayHealth",
         summary="The same as health, without details for anybody",
@@ -103,12 +109,12 @@ class GatewayHealthView(PublicView):
         return _answer_health(_ask_everybody())
 
 
-class HealthView(PublicView):
+class HealthView(ProbeView):
     @extend_schema(
         operation_id="getHealth",
         summary="How Notifier is; details for admins and for keys with the scope `read`",
         tags=[TAG],
-        responses={200: HealthAnswer},
+        responses={200: HealthAnswer, 401: None},
     )
     def get(self, request: Request) -> HttpResponse:
         findings = _ask_everybody()

@@ -25,6 +25,7 @@ from apps.delivery.services.inbox import (
     restore_push,
     write_source,
 )
+from notifier.api.documentation import are_docs_public
 from notifier.configuration import DEVELOPMENT
 
 PAGE_POLICY = (
@@ -44,7 +45,9 @@ View = Callable[..., HttpResponseBase]
 
 def open_home(request: HttpRequest) -> HttpResponse:
     """`/`: to what is worth seeing first."""
-    return redirect("inbox" if settings.NOTIFIER_ENV == DEVELOPMENT else "docs")
+    if settings.NOTIFIER_ENV == DEVELOPMENT:
+        return redirect("inbox")
+    return redirect("docs" if are_docs_public() else "admin:index")
 
 
 def _for_operators(view: View) -> View:

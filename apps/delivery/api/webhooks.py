@@ -12,12 +12,13 @@ from apps.delivery.providers.urls import ProviderUrl
 from apps.delivery.providers.webhooks import (
     UnreadableWebhook,
     UnverifiedWebhook,
+    asks_for_password,
     read_webhook,
     sends_webhooks,
 )
 from apps.delivery.services.receiving import receive_events
 from notifier.api.bodies import MAX_BODY
-from notifier.api.envelope import answer
+from notifier.api.envelope import answer, failure_of
 from notifier.api.views import PublicView
 from notifier.errors import InvalidRequest, NotFound, PayloadTooLarge, Unauthenticated
 
@@ -31,7 +32,12 @@ class ReceiptsAnswer(msgspec.Struct, kw_only=True):
 
 
 class WebhookView(PublicView):
-    """The sender proves itself by the provider's own signature, never by our credentials."""
+    """The sender proves itself by the provider's own signature, never by our credentials.
+
+    Not limited: a provider reports a thousand mails a second from one address.
+    """
+
+    is_limited = False
 
     @extend_schema(
         operation_id="receiveWebhook",
@@ -42,7 +48,7 @@ class WebhookView(PublicView):
         ),
         tags=["Webhooks"],
         request=OpenApiTypes.OBJECT,
-        responses={200: ReceiptsAnswer},
+        responses={200: ReceiptsAnswer, 401: None},
     )
     def post(self, request: Request, provider: str) -> HttpResponse:
         url = _find_provider(provider)
@@ -52,7 +58,7 @@ class WebhookView(PublicView):
             events = read_webhook(url=url, request=reports)
         except UnverifiedWebhook as error:
             log.warning("webhook_refused", provider=url.name, why=str(error))
-            raise Unauthenticated(str(error)) from error
+            return _refuse(error, url)
         except UnreadableWebhook as error:
             log.warning("webhook_unreadable", provider=url.name)
             raise InvalidRequest(str(error)) from error
@@ -63,6 +69,13 @@ class WebhookView(PublicView):
         """Some services ask whether the address exists before they use it."""
         _find_provider(provider)
         return answer(None)
+
+
+def _refuse(error: UnverifiedWebhook, url: ProviderUrl) -> HttpResponse:
+    response = failure_of(Unauthenticated(str(error)))
+    if asks_for_password(url):
+        response["WWW-Authenticate"] = 'Basic realm="notifier"'
+    return response
 
 
 def _find_provider(name: str) -> ProviderUrl:

@@ -21,6 +21,7 @@ import waitress
 from celery import current_app
 from celery.exceptions import SecurityWarning
 from celery.worker import state as worker_state
+from django.conf import settings
 from django.core.servers.basehttp import get_internal_wsgi_application
 
 from apps.delivery.management.failed_queue import run_consumer
@@ -124,7 +125,8 @@ def _serve(listener: socket.socket) -> None:
         threads=WEB_THREADS,
         ident=None,
         max_request_body_size=17 * 1024 * 1024,
-        clear_untrusted_proxy_headers=True,
+        # With none trusted nobody's are believed; else the client's address is in them.
+        clear_untrusted_proxy_headers=not settings.TRUSTED_PROXY_COUNT,
     )
 
 

@@ -13,6 +13,7 @@ _Rule = tuple[tuple[tuple[str, ...], ...], frozenset[Any]]
 # Where a service says it (any of these paths), and the words for a bounce that is for good. The
 # services that are not named report, or Anymail passes on as bounces, no others.
 _SAID: Final[dict[str, _Rule]] = {
+    "amazon_ses": ((("bounce", "bounceType"),), frozenset({"Permanent"})),
     "brevo": ((("event",),), frozenset({"hard_bounce", "invalid_email"})),
     "mailersend": ((("data", "type"),), frozenset({"hard_bounced"})),
     "mailjet": ((("hard_bounce",),), frozenset({True})),

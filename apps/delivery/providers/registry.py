@@ -7,6 +7,7 @@ from apps.delivery.providers.capture import CapturingProvider
 from apps.delivery.providers.contract import (
     Channel,
     EmailMessage,
+    InvalidProviderUrl,
     Provider,
     PushMessage,
 )
@@ -14,6 +15,7 @@ from apps.delivery.providers.esp_settings import ESPS
 from apps.delivery.providers.smtp import SmtpProvider, read_smtp_server
 from apps.delivery.providers.urls import ProviderUrl, check_channel
 
+TOPIC_SHAPE = "arn:aws:sns:eu-west-1:123456789012:mail"
 Store = Callable[[EmailMessage | PushMessage], None]
 
 
@@ -54,6 +56,8 @@ def _build_capture(
 def _build_email(url: ProviderUrl) -> Provider[EmailMessage]:
     if url.scheme in ("smtp", "smtps"):
         return SmtpProvider(name=url.name, server=read_smtp_server(url))
+    if url.scheme == "ses":
+        return _build_ses(url)
     from apps.delivery.providers.esp import EspProvider
 
     esp = ESPS[url.scheme]
@@ -63,6 +67,22 @@ def _build_email(url: ProviderUrl) -> Provider[EmailMessage]:
         name=url.name,
         esp=esp,
         settings={**settings, **url.options},
+        endpoint=url.endpoint,
+        timeouts=url.timeouts,
+    )
+
+
+def _build_ses(url: ProviderUrl) -> Provider[EmailMessage]:
+    from apps.delivery.providers.aws_signature import AwsKey
+    from apps.delivery.providers.ses import SesProvider
+    from apps.delivery.providers.sns import TOPIC
+
+    if "topic" in url.options and not TOPIC.fullmatch(url.options["topic"]):
+        raise InvalidProviderUrl(f"{url.name}: topic must be such as {TOPIC_SHAPE}")
+    return SesProvider(
+        name=url.name,
+        key=AwsKey(identity=url.username, secret=url.password, region=url.path, service="ses"),
+        configuration_set=url.options.get("configuration_set", ""),
         endpoint=url.endpoint,
         timeouts=url.timeouts,
     )

@@ -54,6 +54,12 @@ SCHEMES: dict[str, Scheme] = {
         allowed=frozenset({"username", "password", "port"}),
         options=SMTP_OPTIONS,
     ),
+    "ses": Scheme(
+        channels=EMAIL,
+        shape="ses://ACCESS_KEY_ID:SECRET@/eu-west-1",
+        required=frozenset({"username", "password", "path"}),
+        options=HTTP_OPTIONS | {"configuration_set", "webhook_key", "topic"},
+    ),
     "fcm": Scheme(
         channels=PUSH,
         shape="fcm:///path/service-account.json",

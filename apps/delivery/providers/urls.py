@@ -1,7 +1,7 @@
 """Reading EMAIL_PROVIDERS and PUSH_PROVIDERS: one URL for each provider, in failover order."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -16,7 +16,14 @@ from apps.delivery.providers.url_options import (
     read_url_options,
 )
 
-__all__ = ["InvalidProviderUrl", "ProviderUrl", "Rate", "check_channel", "parse_provider_urls"]
+__all__ = [
+    "InvalidProviderUrl",
+    "ProviderUrl",
+    "Rate",
+    "check_channel",
+    "check_names_differ",
+    "parse_provider_urls",
+]
 
 SEPARATOR = re.compile(r",(?=\s*[A-Za-z0-9+.-]+://)")
 ENCODING_HINT = "percent-encode / ? # @ : % in keys and passwords"
@@ -71,6 +78,20 @@ def check_channel(url: ProviderUrl, *, channel: Channel | None) -> None:
             f"{url.name} cannot send {channel or 'anything'}: "
             f"expected one of the schemes {', '.join(fitting)}"
         )
+
+
+def check_names_differ(email: Sequence[ProviderUrl], push: Sequence[ProviderUrl]) -> None:
+    """Raise InvalidProviderUrl where a name stands for two providers, one of each channel.
+
+    They would share a breaker, a rate and a line in the statistics. capture:// has no breaker.
+    """
+    chosen = {url.name for url in email if url.scheme != "capture"}
+    for url in push:
+        if url.scheme != "capture" and url.name in chosen:
+            raise InvalidProviderUrl(
+                f"{url.name} is the name of an e-mail and of a push provider:"
+                " expected a different ?name="
+            )
 
 
 def _parse_provider_url(text: str, *, place: int) -> ProviderUrl:

@@ -20,6 +20,7 @@ from django.http import HttpRequest
 from apps.delivery.providers.bounces import name_bounce
 from apps.delivery.providers.contract import quote_provider
 from apps.delivery.providers.esp_settings import ESPS, Esp
+from apps.delivery.providers.sns import SesTrackingView, confirm_subscription, is_of_topic
 from apps.delivery.providers.urls import ProviderUrl
 
 # Deferred, queued and the like are steps on the way: the service reports the end of it too.
@@ -47,6 +48,8 @@ VIEWS: Final = {
     "sparkpost": "SparkPostTrackingWebhookView",
     "unisender_go": "UnisenderGoTrackingWebhookView",
 }
+SES: Final = Esp(module="amazon_ses", webhook="webhook_secret")
+SENDERS: Final = {**ESPS, "ses": SES}
 # Their keys are base64, in which a space can only be a `+` that was not percent-encoded.
 WITH_BASE64_KEYS: Final = frozenset({"sendgrid", "postal"})
 LONGEST_ID: Final = 255
@@ -91,7 +94,12 @@ class ProviderEvent:
 
 
 def sends_webhooks(url: ProviderUrl) -> bool:
-    return url.scheme in ESPS and ESPS[url.scheme].webhook is not None
+    return url.scheme in SENDERS and SENDERS[url.scheme].webhook is not None
+
+
+def asks_for_password(url: ProviderUrl) -> bool:
+    """Say whether a service proves itself by HTTP basic authentication; SNS waits to be asked."""
+    return SENDERS[url.scheme].webhook == "webhook_secret"
 
 
 def read_webhook(*, url: ProviderUrl, request: HttpRequest) -> list[ProviderEvent]:
@@ -103,10 +111,12 @@ def read_webhook(*, url: ProviderUrl, request: HttpRequest) -> list[ProviderEven
     if not url.webhook_key:
         raise UnverifiedWebhook("no webhook_key is configured")
     # A copy, because Mandrill's keeps the kind of the last report.
-    esp = ESPS[url.scheme]
+    esp = SENDERS[url.scheme]
     view = copy.copy(_build_view(esp, url.webhook_key))
     _verify(view, request)
     try:
+        if esp is SES:
+            _heed_topic(view, url, request)
         events = [event for event in view.parse_events(request) if _is_known(event)]
         return [_translate(event, esp.module) for event in events]
     except _SHAPES as error:
@@ -122,8 +132,17 @@ def _verify(view: Any, request: HttpRequest) -> None:
         raise UnverifiedWebhook("the signature cannot be read") from error
 
 
+def _heed_topic(view: Any, url: ProviderUrl, request: HttpRequest) -> None:
+    message = view._parse_sns_message(request)  # noqa: SLF001  # Anymail's reading, made once
+    if not is_of_topic(message, url):
+        raise UnverifiedWebhook("the notification is of another topic")
+    confirm_subscription(message, url)
+
+
 @cache  # one entry for each configured provider
 def _build_view(esp: Esp, key: str) -> Any:
+    if esp is SES:
+        return SesTrackingView(webhook_secret=key)
     module = importlib.import_module(f"anymail.webhooks.{esp.module}")
     plain = key.replace(" ", "+") if esp.module in WITH_BASE64_KEYS else key
     with warnings.catch_warnings():

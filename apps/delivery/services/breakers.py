@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db import transaction
 
 from apps.delivery.services.gates import Gate, call_parked, gate_for
+from notifier.audit import record_change
 from notifier.breaker import BreakerView
 from notifier.errors import NotFound
 
@@ -29,7 +31,9 @@ def reset_breaker(name: str) -> list[tuple[ProviderBreaker, BreakerView]]:
     if not found:
         raise NotFound("no such provider")
     for each in found:
-        each.gate.breaker.reset()
+        with transaction.atomic():
+            record_change(action="breaker.reset", object_type="provider", object_id=each.name)
+            each.gate.breaker.reset()
     call_parked()
     return [(each, each.gate.breaker.state()) for each in found]
 

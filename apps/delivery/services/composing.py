@@ -10,7 +10,7 @@ from django.conf import settings
 from apps.delivery.providers.contract import EmailMessage, PushMessage
 from apps.notifications.models import Channel, Notification, Status
 from apps.notifications.services.suppressing import is_marketing
-from apps.notifications.services.unsubscribing import Unsubscription, sign_unsubscription
+from apps.notifications.services.unsubscribing import Unsubscription, seal_unsubscription
 from apps.templates.rendering import (
     MissingVariables,
     RenderedEmail,
@@ -121,7 +121,7 @@ def _list_headers(notification: Notification) -> dict[str, str]:
         template_code=notification.template_code,
     )
     return {
-        "List-Unsubscribe": f"<{settings.PUBLIC_URL}/unsubscribe/{sign_unsubscription(wish)}>",
+        "List-Unsubscribe": f"<{settings.PUBLIC_URL}/unsubscribe/{seal_unsubscription(wish)}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
     }
 

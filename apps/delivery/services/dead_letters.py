@@ -21,7 +21,8 @@ def route_dead_letters(*, ids: Sequence[UUID]) -> int:
 
     Raises BrokerUnavailable; what is not marked yet is hinted at again by the sweep.
     """
-    waiting = Notification.objects.dead_letters().filter(pk__in=ids, dead_lettered_at=None)
+    waiting = Notification.objects.dead_letters().without_private()
+    waiting = waiting.filter(pk__in=ids, dead_lettered_at=None)
     routed = 0
     for notification in waiting:
         publish_story(tell_story(notification))

@@ -10,16 +10,17 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 
-from apps.delivery.retry import RetryPolicy
+from apps.delivery.retry import PARK_SECONDS, RetryPolicy
 from apps.delivery.services.leases import Lease, LeaseLost
 from apps.delivery.services.pacing import split_by_pace
 from apps.delivery.services.recording import OutcomeRecorder
 from apps.delivery.services.sending import Guard, fail_of_a_bug, send_notification
-from apps.notifications.models import Notification
+from apps.notifications.models import Notification, Status
 from apps.notifications.models.transitions import Outcome, return_unpublished
 from apps.notifications.services.suppressing import mark_suppressed
 from notifier.broker import BrokerUnavailable, publish_ids
 from notifier.correlation import bind_correlation_id
+from notifier.encryption import Undecryptable
 from notifier.faults import DATABASE_AWAY
 from notifier.topology import REFRESH_STATUS, ROUTE_DEAD_LETTERS
 
@@ -70,7 +71,7 @@ def _send_all(lease: Lease, recorder: OutcomeRecorder, unbegun: list[UUID]) -> N
         recorder.flush_when_due()
         lease.hold(notification_id)
 
-    for notification in _load(lease.fences):
+    for notification in _load_readable(lease, recorder, unbegun):
         unbegun.remove(notification.pk)
         outcome = _send_safely(notification, lease, guard)
         if outcome is not None:
@@ -96,11 +97,46 @@ def _send_safely(notification: Notification, lease: Lease, guard: Guard) -> Outc
         return fail_of_a_bug(notification, error)
 
 
+def _load_readable(
+    lease: Lease, recorder: OutcomeRecorder, unbegun: list[UUID]
+) -> list[Notification]:
+    """Load what was claimed; what no key opens is parked by itself, and its neighbours go on."""
+    try:
+        return _load(lease.fences)
+    except Undecryptable:
+        readable: list[Notification] = []
+        for notification_id, fence in lease.fences.items():
+            try:
+                readable += _load({notification_id: fence})
+            except Undecryptable as error:
+                unbegun.remove(notification_id)
+                recorder.add(_park_sealed(notification_id, fence, error))
+        return readable
+
+
+def _park_sealed(notification_id: UUID, fence: int, error: Undecryptable) -> Outcome:
+    """Nothing was tried: it waits, as behind wrong credentials, until the key is back."""
+    row = Notification.objects.only("reached_devices").get(pk=notification_id)
+    return Outcome(
+        id=notification_id,
+        fence=fence,
+        status=Status.PENDING,
+        reason="misconfigured",
+        error_code="undecryptable",
+        error=error.message,
+        detail={},
+        retry_in=PARK_SECONDS,
+        reached_devices=row.reached_devices,
+        uncount_attempt=True,
+    )
+
+
 def _load(fences: dict[UUID, int]) -> list[Notification]:
     rows = (
         Notification.objects.filter(pk__in=fences)
         .select_related("user", "template_version__template")
         .prefetch_related("user__devices")
+        .defer("metadata", "user__name")  # sealed, and not needed to send
         .order_by("-priority", "due_at", "id")
     )
     return mark_suppressed(list(rows))

@@ -1,21 +1,28 @@
 """The providers of this process, built from the settings and kept with their connections."""
 
 import threading
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
+import structlog
 from django.conf import settings
 
 from apps.delivery.models import CapturedMessage
 from apps.delivery.providers import build_provider
 from apps.delivery.providers.capture import CapturingProvider
 from apps.delivery.providers.contract import Channel, EmailMessage, PushMessage, Transient
+from apps.delivery.providers.urls import ProviderUrl
 from apps.delivery.services.gates import Gate, gate_for
 from notifier.breaker import Permit
+from notifier.configuration import DEVELOPMENT, InvalidSetting
 from notifier.faults import DATABASE_AWAY
 
+log = structlog.get_logger(__name__)
 Mode = Literal["live", "test"]
+# A lease is renewed when a third of it is over: what is left has to cover one call.
+LEASES_PER_CALL: Final = 1.5
 _kept = threading.local()  # connections are not shared between threads
 
 
@@ -51,9 +58,40 @@ def outlets_for(*, channel: Channel, mode: str) -> list[Outlet]:
 
 
 def check_outlets(channel: Channel) -> None:
-    """Build a channel's providers and let them go; raise InvalidProviderUrl if one cannot be."""
+    """Find out whether a worker could send on a channel; raises what says why not, in one line.
+
+    InvalidProviderUrl for a provider that cannot be built, InvalidSetting for a lease that is too
+    short for them.
+    """
+    check_lease_length(_urls_of(channel))
     for outlet in _build(channel):
         outlet.close()
+
+
+def check_lease_length(urls: Sequence[ProviderUrl]) -> None:
+    """Raise InvalidSetting where a call could outlive its lease: another worker would repeat it.
+
+    In development it is a warning: a short lease shows soon what becomes of a worker that dies.
+    """
+    told = describe_short_lease(urls)
+    if not told:
+        return
+    if settings.NOTIFIER_ENV != DEVELOPMENT:
+        raise InvalidSetting(told)
+    log.warning("lease_shorter_than_a_call", why=told)
+
+
+def describe_short_lease(urls: Sequence[ProviderUrl]) -> str:
+    """Return what is wrong with SEND_LEASE_SECONDS for these providers; "" where nothing is."""
+    slowest = max(urls, key=lambda url: url.longest_call_seconds)
+    least, lease = slowest.longest_call_seconds * LEASES_PER_CALL, settings.SEND_LEASE_SECONDS
+    if lease >= least:
+        return ""
+    return (
+        f"SEND_LEASE_SECONDS: expected at least {least:g} ({LEASES_PER_CALL:g} times the"
+        f" {slowest.longest_call_seconds:g} s that a call to {slowest.name} may take),"
+        f" not {lease:g}"
+    )
 
 
 def close_outlets() -> None:
@@ -80,8 +118,14 @@ def keep_captured(message: EmailMessage | PushMessage, *, provider: str) -> None
         raise Transient("the inbox could not be written", code="inbox_unavailable") from error
 
 
+def _urls_of(channel: Channel) -> list[ProviderUrl]:
+    urls: list[ProviderUrl] = (
+        settings.EMAIL_PROVIDER_URLS if channel == "email" else settings.PUSH_PROVIDER_URLS
+    )
+    return urls
+
+
 def _build(channel: Channel) -> list[Outlet]:
-    urls = settings.EMAIL_PROVIDER_URLS if channel == "email" else settings.PUSH_PROVIDER_URLS
     return [
         Outlet(
             provider=build_provider(
@@ -91,7 +135,7 @@ def _build(channel: Channel) -> list[Outlet]:
             ),
             gate=gate_for(url),
         )
-        for url in urls
+        for url in _urls_of(channel)
     ]
 
 

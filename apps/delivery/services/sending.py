@@ -13,6 +13,7 @@ from apps.delivery.providers.contract import (
     Misconfigured,
     Permanent,
     ProviderError,
+    PushMessage,
     Transient,
     Uncertain,
 )
@@ -23,6 +24,7 @@ from apps.delivery.services.outlets import Outlet, outlets_for
 from apps.notifications.models import Notification, Status
 from apps.notifications.models.transitions import BREAKER_OPEN, Outcome
 from apps.users.services import remove_device
+from notifier.addresses import mask_addresses, mask_token
 from notifier.breaker import Permit
 from notifier.faults import DATABASE_AWAY
 
@@ -106,11 +108,20 @@ def _note_failure(
     attempt: Attempt, provider: str, error: ProviderError, *, is_trial: bool
 ) -> None:
     """Keep the last error; but what may pass by itself says more than what waits for somebody."""
+    error.message = _mask_contact(error.message, attempt.target)
     attempt.tried.append(_describe_failure(provider, error))
     attempt.only_trials = attempt.only_trials and is_trial
     if isinstance(attempt.error, Transient) and isinstance(error, Misconfigured):
         return
     attempt.provider, attempt.error = provider, error
+
+
+def _mask_contact(words: str, target: Target) -> str:
+    """Providers quote whom they refuse; the ledger keeps their words unencrypted."""
+    message = target.message
+    if isinstance(message, PushMessage):
+        words = words.replace(message.token, mask_token(message.token))
+    return mask_addresses(words)
 
 
 def _describe_failure(provider: str, error: ProviderError) -> dict[str, str]:

@@ -16,6 +16,7 @@ from unfold.decorators import display
 
 from apps.notifications.models import Notification, NotificationEvent, Status
 from apps.notifications.services.intervening import MAX_SELECTED
+from apps.notifications.services.suppressing import index_for_search
 
 MOST_COUNTED = 10_000
 MASKED_FROM = 12
@@ -118,7 +119,11 @@ class NotificationPages(LedgerAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        context = {**(extra_context or {}), "timeline": _tell_timeline(object_id)}
+        context = {
+            **(extra_context or {}),
+            "timeline": _tell_timeline(object_id),
+            "may_intervene": self.has_intervene_permission(request),
+        }
         page: HttpResponse = super().change_view(request, object_id, form_url, context)
         return page
 
@@ -129,7 +134,9 @@ class NotificationPages(LedgerAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        matches = Q(request_id=term) | Q(recipient=term) | Q(correlation_id=term)
+        matches = (
+            Q(request_id=term) | Q(recipient_index=index_for_search(term)) | Q(correlation_id=term)
+        )
         return queryset.filter(matches | _with_id(term)), False
 
     @display(description="Status", ordering="status", label=BADGES)

@@ -9,8 +9,9 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from apps.notifications.models import Cause, Suppression
-from apps.notifications.models.suppression import SCOPE_OF_CAUSE
-from apps.notifications.services.suppressing import fold_address, fold_for_search
+from apps.notifications.models.suppression import SCOPE_OF_CAUSE, index_address
+from apps.notifications.services.suppressing import fold_address, index_for_search
+from notifier.audit_pages import RecordedPages
 from notifier.errors import InvalidRequest
 
 
@@ -20,22 +21,37 @@ class NewSuppressionForm(forms.ModelForm):  # type: ignore[type-arg]  # generic 
         fields = ("organization", "channel", "address", "cause", "note")
 
     def clean(self) -> dict[str, Any]:
-        """Fold the address as the rest of the product does; that it is new, the model checks."""
+        """Fold the address as the rest of the product does, and see that it is new."""
         values: dict[str, Any] = super().clean() or self.cleaned_data
         if {"address", "channel"} <= set(values):
             try:
                 values["address"] = fold_address(values["address"], channel=values["channel"])
             except InvalidRequest as error:
                 self.add_error("address", error.errors[0].message)
+            else:
+                self._check_novelty(values)
         return values
+
+    def _check_novelty(self, values: dict[str, Any]) -> None:
+        """Look it up by its index: the address itself is sealed, and cannot be compared."""
+        self.instance.address_index = index_address(values["address"])
+        known = Suppression.objects.filter(
+            organization=values.get("organization"),
+            channel=values["channel"],
+            address_index=self.instance.address_index,
+            cause=values.get("cause"),
+        )
+        if known.exists():
+            self.add_error("address", "is on the list with this cause")
 
 
 @admin.register(Suppression)
-class SuppressionAdmin(ModelAdmin):
+class SuppressionAdmin(RecordedPages, ModelAdmin):
+    shown_fields = ("channel", "cause")
     list_display = ("address", "channel", "cause", "scope", "source", "organization", "created_at")
     list_filter = ("channel", "cause", "organization")
     list_select_related = ("organization",)
-    search_fields = ("address__exact",)
+    search_fields = ("pk",)  # shows the box; see get_search_results
     search_help_text = "Exactly: an e-mail address or a device token"
     ordering = ("-id",)
     show_full_result_count = False
@@ -61,7 +77,7 @@ class SuppressionAdmin(ModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         term = search_term.strip()
-        return (queryset.filter(address=fold_for_search(term)) if term else queryset), False
+        return (queryset.filter(address_index=index_for_search(term)) if term else queryset), False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -12,6 +12,7 @@ from django.utils.dateparse import parse_datetime
 
 from apps.notifications.models import Channel, Notification, Status
 from apps.notifications.services.orders import as_utc
+from apps.notifications.services.suppressing import index_for_search
 from notifier.errors import InvalidRequest
 
 MAX_FILTER_LENGTH = 4096
@@ -61,11 +62,17 @@ def read_notification_filters(request: HttpRequest) -> Q:
         "user_id": read_uuid(request, "user_id"),
         "template_code": read_text(request, "template_code"),
         "batch_id": read_uuid(request, "batch_id"),
-        "recipient": read_text(request, "recipient"),
+        "recipient_index": read_recipient(request),
         "created_at__gte": read_time(request, "created_after"),
         "created_at__lt": read_time(request, "created_before"),
     }
     return Q(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def read_recipient(request: HttpRequest) -> str | None:
+    """Return the index by which an address or token of the query string is found."""
+    recipient = read_text(request, "recipient")
+    return index_for_search(recipient) if recipient is not None else None
 
 
 def encode_cursor(last: Notification) -> str:

@@ -10,8 +10,6 @@ from apps.notifications.models import Batch, Notification, NotificationEvent
 from apps.notifications.services.accepting import Accepted
 from notifier.api.bodies import Body
 
-MAX_SELECTED = 1000
-
 
 class AcceptedNotification(msgspec.Struct, kw_only=True):
     """What a 202 promises."""
@@ -135,35 +133,6 @@ class ReportAccepted(msgspec.Struct, kw_only=True):
     """The report is stored and will be applied."""
 
     notification_id: UUID
-
-
-class DeadLetterSelection(Body, kw_only=True):
-    """Dead letters by ids or by what they have in common; at least one condition is needed."""
-
-    ids: Annotated[list[UUID], msgspec.Meta(min_length=1, max_length=MAX_SELECTED)] | None = None
-    notification_type: Literal["email", "push"] | None = None
-    error_code: Annotated[str, msgspec.Meta(max_length=50)] | None = None
-    provider: Annotated[str, msgspec.Meta(max_length=100)] | None = None
-    template_code: Annotated[str, msgspec.Meta(max_length=100)] | None = None
-    failed_after: datetime | None = None
-    failed_before: datetime | None = None
-    limit: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = MAX_SELECTED
-    dry_run: bool = False
-
-
-class DiscardSelection(DeadLetterSelection, kw_only=True):
-    """Dead letters to give up for good, and why."""
-
-    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
-
-
-class SelectionAnswer(msgspec.Struct, kw_only=True):
-    """How many dead letters matched, and which were changed (none in a dry run)."""
-
-    matched: int
-    changed: int
-    dry_run: bool
-    ids: list[UUID]
 
 
 class ProviderStatistics(msgspec.Struct, kw_only=True):

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from apps.notifications.api.filters import read_choice, read_text
 from apps.notifications.models import Cause, Channel, Suppression
 from apps.notifications.models.suppression import MAX_SUPPRESSED
-from apps.notifications.services.suppressing import fold_for_search
+from apps.notifications.services.suppressing import index_for_search
 from notifier.api.bodies import Body
 
 
@@ -68,6 +68,6 @@ def read_suppression_filters(request: HttpRequest) -> dict[str, Any]:
     wanted = {
         "channel": read_choice(request, "channel", Channel.values),
         "cause": read_choice(request, "cause", Cause.values),
-        "address": fold_for_search(address) if address is not None else None,
+        "address_index": index_for_search(address) if address is not None else None,
     }
     return {name: value for name, value in wanted.items() if value is not None}

@@ -25,6 +25,7 @@ def add_filter_arguments(parser: CommandParser, *, limit: int = MAX_AT_ONCE) -> 
     parser.add_argument("--error-code", metavar="CODE")
     parser.add_argument("--provider", metavar="NAME", help="that gave the last answer")
     parser.add_argument("--template", metavar="CODE")
+    parser.add_argument("--recipient", metavar="ADDRESS", help="exactly: an address or a token")
     parser.add_argument("--channel", choices=Channel.values)
     parser.add_argument("--organization", metavar="SLUG", help="default: all of them")
     parser.add_argument("--id", action="append", metavar="UUID", help="may be repeated")
@@ -48,6 +49,7 @@ def read_selection(options: Mapping[str, Any], *, now: datetime) -> Selection:
         error_code=options["error_code"],
         provider=options["provider"],
         template_code=options["template"],
+        recipient=options["recipient"],
         failed_after=since,
         failed_before=until,
         limit=options["limit"],

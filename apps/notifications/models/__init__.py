@@ -1,8 +1,9 @@
-"""The ledger: notifications, their events, batches, receipts and suppressions; state changes."""
+"""The ledger: notifications, events, batches, receipts, suppressions, counts; state changes."""
 
 from apps.notifications.models.batch import Batch
 from apps.notifications.models.dead_letter import DeadLetter
 from apps.notifications.models.event import NotificationEvent
+from apps.notifications.models.hourly_count import HourlyCount
 from apps.notifications.models.notification import (
     FINAL_STATUSES,
     Channel,
@@ -18,6 +19,7 @@ __all__ = [
     "Cause",
     "Channel",
     "DeadLetter",
+    "HourlyCount",
     "Notification",
     "NotificationEvent",
     "Receipt",

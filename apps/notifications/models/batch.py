@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from notifier.encrypted_fields import EncryptedJSONField
 from notifier.identifiers import new_id
 from notifier.models import Organization
 
@@ -14,7 +15,7 @@ class Batch(models.Model):
     channel = models.CharField(max_length=8)
     request_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001  # unique, and most have none
     request_digest = models.CharField(max_length=64)
-    answer = models.JSONField(default=dict)
+    answer = EncryptedJSONField(default=dict)  # what it says about bad rows may quote them
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

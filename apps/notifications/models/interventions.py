@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from apps.notifications.models.change import TABLE, apply_change
-from notifier.sql import as_uuid, encode_ids, encode_rows, ids_sql, now_sql
+from notifier.sql import as_uuid, encode_ids, encode_rows, ids_sql, json_rows_sql, now_sql
 
 
 def cancel_pending(notification_id: UUID) -> bool:
@@ -16,21 +16,27 @@ def cancel_pending(notification_id: UUID) -> bool:
     return bool(apply_change(update, [encode_ids([notification_id])]))
 
 
-def replay_failed(ids: Sequence[UUID], *, discarded_too: bool = False) -> list[UUID]:
+def replay_failed(
+    ids: Sequence[UUID], *, discarded_too: bool = False, per_second: float | None = None
+) -> list[UUID]:
     """Move failed → pending, as if it had just been accepted; returns the ids that were changed.
 
     What was discarded stays discarded unless it is asked for. A push that failed has surely
-    reached no device, so each gets it again.
+    reached no device, so each gets it again. With `per_second` each is due in its turn.
     """
+    pause = 1 / per_second if per_second else 0.0
+    turns = [{"id": id_, "wait": place * pause} for place, id_ in enumerate(ids)]
     undiscarded = "" if discarded_too else "AND n.discarded_at IS NULL"
     update = (
         f"UPDATE {TABLE} AS n SET status = 'pending', reason = 'replay', retries = 0, doubts = 0,"
         " error_code = '', error = '', provider = '', detail = '{}', reached_devices = '[]',"
         " dead_lettered_at = NULL,"
-        f" discarded_at = NULL, finished_at = NULL, expires_at = NULL, due_at = {now_sql()}"
-        f" WHERE n.id IN ({ids_sql()}) AND n.status = 'failed' {undiscarded}"
+        " discarded_at = NULL, finished_at = NULL, expires_at = NULL,"
+        f" due_at = {now_sql(plus='r.wait')}"
+        f" FROM {json_rows_sql({'id': 'uuid', 'wait': 'double precision'})} AS r"
+        f" WHERE n.id = r.id AND n.status = 'failed' {undiscarded}"
     )
-    return [as_uuid(row[0]) for row in apply_change(update, [encode_ids(ids)], wakes=True)]
+    return [as_uuid(row[0]) for row in apply_change(update, [encode_rows(turns)], wakes=True)]
 
 
 def discard_failed(ids: Sequence[UUID], *, explanation: str) -> list[UUID]:

@@ -11,6 +11,8 @@ from apps.notifications.models.batch import Batch
 from apps.templates.models import TemplateVersion
 from apps.users.models import User
 from notifier.authentication import Principal
+from notifier.encrypted_fields import EncryptedJSONField, EncryptedTextField
+from notifier.encryption_lasting import INDEX_LENGTH
 from notifier.identifiers import new_id
 from notifier.models import Organization
 
@@ -50,6 +52,10 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         # Without a person behind the caller, `user_id=None` would match every bare address.
         return rows.filter(user_id=principal.user_id) if principal.user_id else rows.none()
 
+    def without_private(self) -> Self:
+        """Leave sealed what is not needed: opening it takes time, and a key that may be gone."""
+        return self.defer("recipient", "content", "variables", "metadata")
+
     def dead_letters(self) -> Self:
         """Given up and not discarded: they wait for a person."""
         return self.filter(status=Status.FAILED, discarded_at=None)
@@ -77,9 +83,12 @@ class Notification(models.Model):
     request_digest = models.CharField(max_length=64)
 
     # To whom. `recipient` is an address or a device token; empty for a push to a user, whose
-    # devices are looked up at delivery.
+    # devices are looked up at delivery. Its index finds it: see `index_recipient`.
     user = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
-    recipient = models.TextField(blank=True)
+    recipient = EncryptedTextField(blank=True)
+    recipient_index = models.CharField(
+        max_length=INDEX_LENGTH, blank=True, default="", editable=False
+    )
     platform = models.CharField(max_length=8, blank=True)
 
     # What.
@@ -88,9 +97,9 @@ class Notification(models.Model):
     )
     template_code = models.CharField(max_length=100, blank=True)
     language = models.CharField(max_length=35, blank=True)
-    content = models.JSONField(null=True, blank=True)
-    variables = models.JSONField(default=dict, blank=True)
-    metadata = models.JSONField(default=dict, blank=True)
+    content = EncryptedJSONField(null=True, blank=True)
+    variables = EncryptedJSONField(default=dict, blank=True)
+    metadata = EncryptedJSONField(default=dict, blank=True)
     delivery_guarantee = models.CharField(max_length=16, default="at_least_once")
 
     # Where it stands.
@@ -116,8 +125,8 @@ class Notification(models.Model):
     dead_lettered_at = models.DateTimeField(null=True, blank=True)
     discarded_at = models.DateTimeField(null=True, blank=True)
 
-    # Not a column: which of its addresses are suppressed for it, looked up for a whole chunk
-    # before delivery (`mark_suppressed`).
+    # Not a column: the indexes of those of its addresses that are suppressed for it, looked up for
+    # a whole chunk before delivery (`mark_suppressed`).
     suppressed_addresses: frozenset[str] = frozenset()
 
     objects = NotificationQuerySet.as_manager()
@@ -159,6 +168,11 @@ class Notification(models.Model):
                 fields=["organization", "-created_at", "-id"], name="notification_newest"
             ),
             models.Index(fields=["user", "-created_at"], name="notification_of_user"),
+            models.Index(
+                fields=["recipient_index"],
+                condition=~models.Q(recipient_index=""),
+                name="notification_to_recipient",
+            ),
             models.Index(
                 fields=["provider_message_id"],
                 name="notification_receipt",

@@ -75,10 +75,10 @@ def _suppress_reported(rows: Sequence[Mapping[str, Any]]) -> None:
     entries = [
         _describe_suppression(found[notification_id], cause, row)
         for (notification_id, cause), row in causes.items()
-        if notification_id in found and found[notification_id].recipient
+        if notification_id in found and found[notification_id].recipient_index
     ]
     # In one order for everybody: two workers with the same addresses must not wait for each other.
-    entries.sort(key=lambda entry: (entry.organization_id, entry.address, entry.cause))
+    entries.sort(key=lambda entry: (entry.organization_id, entry.address_index, entry.cause))
     Suppression.objects.bulk_create(entries, ignore_conflicts=True)
 
 
@@ -96,6 +96,7 @@ def _describe_suppression(
         organization_id=notification.organization_id,
         channel=notification.channel,
         address=email_key(notification.recipient) if is_email else notification.recipient,
+        address_index=notification.recipient_index,
         cause=cause,
         scope=SCOPE_OF_CAUSE[cause],
         source=row["detail"]["source"],

@@ -9,13 +9,14 @@ from django.db import models
 from apps.notifications.models.notification import Channel
 from apps.users.models import User
 from notifier.addresses import MAX_ADDRESS
+from notifier.encrypted_fields import EncryptedTextField
+from notifier.encryption_lasting import INDEX_LENGTH, blind_index
 from notifier.identifiers import new_id
 from notifier.models import Organization
 
-# Room for a folded address (see `email_key`), and for any device token in use; an index over the
-# 4 KiB that a token may have would be refused.
+# Room for a folded address (see `email_key`), and for any device token in use.
 MAX_SUPPRESSED: Final = 4 * MAX_ADDRESS
-AddressKey = tuple[UUID, str, str]  # organization, channel, folded address
+AddressKey = tuple[UUID, str, str]  # organization, channel, index of the folded address
 
 
 class Cause(models.TextChoices):
@@ -45,10 +46,15 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
 
     def touching(self, keys: Iterable[AddressKey]) -> Self:
         """What may concern any of these addresses: each row's own key has the last word."""
-        organizations, channels, addresses = (set(part) for part in zip(*keys, strict=True))
+        organizations, channels, indexes = (set(part) for part in zip(*keys, strict=True))
         return self.filter(
-            organization_id__in=organizations, channel__in=channels, address__in=addresses
+            organization_id__in=organizations, channel__in=channels, address_index__in=indexes
         )
+
+
+def index_address(folded: str) -> str:
+    """Return what stands for a folded address or a token in look-ups, in every table."""
+    return blind_index(folded)
 
 
 class Suppression(models.Model):
@@ -61,12 +67,14 @@ class Suppression(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     organization = models.ForeignKey(Organization, models.PROTECT, related_name="+")
     channel = models.CharField(max_length=8, choices=Channel, default=Channel.EMAIL)
-    # An e-mail address as `email_key` folds it, or a device token.
-    address = models.CharField(max_length=MAX_SUPPRESSED)
+    # An e-mail address as `email_key` folds it, or a device token; empty once the person behind it
+    # is erased: the index alone goes on keeping mail from the address.
+    address = EncryptedTextField(max_length=MAX_SUPPRESSED)
+    address_index = models.CharField(max_length=INDEX_LENGTH, editable=False)
     cause = models.CharField(max_length=16, choices=Cause, default=Cause.MANUAL)
     scope = models.CharField(max_length=16, choices=Scope, editable=False)
     source = models.CharField(max_length=100, editable=False)
-    note = models.CharField(max_length=500, blank=True)
+    note = EncryptedTextField(max_length=500, blank=True)
     created_by = models.ForeignKey(
         User, models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )
@@ -78,7 +86,8 @@ class Suppression(models.Model):
         ordering = ["-id"]  # ids sort by creation
         constraints = [
             models.UniqueConstraint(
-                fields=["organization", "channel", "address", "cause"], name="suppression_once"
+                fields=["organization", "channel", "address_index", "cause"],
+                name="suppression_once",
             ),
         ]
 

@@ -18,6 +18,7 @@ from apps.notifications.services.preparing import (
     require_right,
     skip_suppressed,
 )
+from apps.notifications.services.recipient_limits import find_overwritten
 from notifier.authentication import Principal
 from notifier.errors import IdempotencyMismatch
 
@@ -39,7 +40,8 @@ def accept_notification(*, order: NotificationOrder, principal: Principal) -> Ac
     """Store one notification; it will reach exactly one final state.
 
     The same `request_id` with the same order returns the first answer again; with another order
-    it raises IdempotencyMismatch. For the other errors see `prepare_row`.
+    it raises IdempotencyMismatch. Raises RateLimited where the recipient was written to too often;
+    for the other errors see `prepare_row`.
     """
     require_right(order, principal)  # before a replay could tell what was accepted
     earlier = find_earlier([order.request_id], principal)
@@ -50,6 +52,8 @@ def accept_notification(*, order: NotificationOrder, principal: Principal) -> Ac
     preparation.load_users(users, channel=order.notification_type)
     row = prepare_row(order, preparation)
     skip_suppressed([row], preparation)
+    for one_too_many in find_overwritten([row], principal).values():
+        raise one_too_many
     stored = insert_accepted([row])
     if row["id"] in stored:
         return _accepted(row, stored[row["id"]])
@@ -67,7 +71,7 @@ def find_earlier(
     rows = Notification.objects.in_organization(principal.organization_id).filter(
         request_id__in=wanted
     )
-    return {row.request_id: row for row in rows.defer("content", "variables", "metadata")}
+    return {row.request_id: row for row in rows.without_private()}
 
 
 def require_same(earlier: Notification, order: NotificationOrder, principal: Principal) -> None:

@@ -23,6 +23,7 @@ from apps.notifications.services.preparing import (
     require_channel,
     skip_suppressed,
 )
+from apps.notifications.services.recipient_limits import find_overwritten
 from apps.templates.services import get_template
 from notifier.authentication import Principal
 from notifier.errors import IdempotencyMismatch, InvalidRequest, NotifierError
@@ -108,7 +109,14 @@ def _plan_rows(order: UnreadBulkOrder, preparation: Preparation) -> Plan:
         except NotifierError as error:
             plan.reject(index, error)
     skip_suppressed(plan.rows.values(), preparation)
+    _reject_overwritten(plan, preparation.principal)
     return plan
+
+
+def _reject_overwritten(plan: Plan, principal: Principal) -> None:
+    refused = find_overwritten(plan.rows.values(), principal)
+    for index in [index for index, row in plan.rows.items() if row["id"] in refused]:
+        plan.reject(index, refused[plan.rows.pop(index)["id"]])
 
 
 def _read_rows(order: UnreadBulkOrder) -> Plan:

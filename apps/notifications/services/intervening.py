@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db import transaction
+
 from apps.notifications.models import Notification, Status
 from apps.notifications.models.interventions import (
     cancel_pending,
@@ -12,9 +14,14 @@ from apps.notifications.models.interventions import (
     replay_failed,
 )
 from apps.notifications.models.notification import NotificationQuerySet
+from apps.notifications.services.statistics import forget_hours
+from apps.notifications.services.suppressing import index_for_search
+from notifier.audit import record_change_of_each
 from notifier.errors import Conflict, InvalidRequest
 
 MAX_SELECTED = 10_000
+# Replays per second: ten thousand of them end within two weeks, or at once.
+SLOWEST_REPLAY, FASTEST_REPLAY = 0.01, 10_000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +29,13 @@ class Selection:
     """Which dead letters are meant: by ids, or by what they have in common."""
 
     organization_id: UUID | None = None
+    mode: str | None = None
     ids: Sequence[UUID] | None = None
     notification_type: str | None = None
     error_code: str | None = None
     provider: str | None = None
     template_code: str | None = None
+    recipient: str | None = None
     failed_after: datetime | None = None
     failed_before: datetime | None = None
     limit: int = MAX_SELECTED
@@ -41,6 +50,8 @@ class Selection:
         rows = Notification.objects.dead_letters()
         if self.organization_id is not None:
             rows = rows.in_organization(self.organization_id)
+        if self.mode is not None:
+            rows = rows.filter(mode=self.mode)
         given = {name: value for name, value in self._conditions().items() if value is not None}
         return rows.filter(**given).order_by("finished_at", "id")[: self.limit]
 
@@ -51,6 +62,7 @@ class Selection:
             "error_code": self.error_code,
             "provider": self.provider,
             "template_code": self.template_code,
+            "recipient_index": index_for_search(self.recipient) if self.recipient else None,
             "finished_at__gte": self.failed_after,
             "finished_at__lt": self.failed_before,
         }
@@ -58,23 +70,46 @@ class Selection:
 
 def cancel_notification(*, notification: Notification) -> None:
     """Cancel what is still pending; raise Conflict from any other state."""
-    if not cancel_pending(notification.pk):
-        raise Conflict("only a pending notification can be cancelled")
+    with transaction.atomic():
+        if not cancel_pending(notification.pk):
+            raise Conflict("only a pending notification can be cancelled")
+        _record([notification.pk], "cancelled")
 
 
 def replay_notification(*, notification: Notification) -> None:
     """Send a failed notification again; raise Conflict from any other state."""
-    if notification.status != Status.FAILED or not replay_failed(
-        [notification.pk], discarded_too=True
-    ):
-        raise Conflict("only a failed notification can be replayed")
+    with transaction.atomic():
+        if notification.status != Status.FAILED or not replay_failed(
+            [notification.pk], discarded_too=True
+        ):
+            raise Conflict("only a failed notification can be replayed")
+        _record([notification.pk], "replayed")
+        forget_hours(ids=[notification.pk])
 
 
-def replay_dead_letters(*, ids: Sequence[UUID]) -> list[UUID]:
-    """Send given-up notifications again; return those that were still given up."""
-    return replay_failed(ids)
+def replay_dead_letters(*, ids: Sequence[UUID], per_second: float | None = None) -> list[UUID]:
+    """Send given-up notifications again; return those that were still given up.
+
+    With `per_second` they become due one after the other, in the order of `ids`: the waits are
+    rows, so that no process has to stay for them.
+    """
+    with transaction.atomic():
+        replayed = replay_failed(ids, per_second=per_second)
+        _record(replayed, "replayed")
+        forget_hours(ids=replayed)
+    return replayed
 
 
 def discard_dead_letters(*, ids: Sequence[UUID], explanation: str) -> list[UUID]:
     """Take given-up notifications out of the dead letters; return those that were in them."""
-    return discard_failed(ids, explanation=explanation)
+    with transaction.atomic():
+        discarded = discard_failed(ids, explanation=explanation)
+        _record(discarded, "discarded")
+    return discarded
+
+
+def _record(ids: Sequence[UUID], verb: str) -> None:
+    owners = Notification.objects.filter(pk__in=ids).values_list("pk", "organization_id")
+    record_change_of_each(
+        action=f"notification.{verb}", object_type="notification", objects=owners
+    )

@@ -7,14 +7,14 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from apps.notifications.models import Channel, Status
-from apps.notifications.models.suppression import AddressKey
+from apps.notifications.models import Status
+from apps.notifications.models.suppression import AddressKey, index_address
 from apps.notifications.services.orders import NotificationOrder, as_utc, fingerprint
 from apps.notifications.services.suppressing import covers, find_scopes, is_marketing
 from apps.templates.models import Template, TemplateVersion
 from apps.templates.services import find_published, require_renderable, require_variables
 from apps.templates.services.content import require_plain_variables
-from apps.users.models import Device, User, email_key
+from apps.users.models import Device, User, index_email
 from notifier.addresses import normalise_email
 from notifier.authentication import Principal
 from notifier.correlation import current_correlation_id
@@ -103,7 +103,7 @@ def skip_suppressed(rows: Collection[Row], preparation: Preparation) -> None:
     keys = {
         row["id"]: _key_of(row)
         for row in rows
-        if row["status"] == Status.PENDING and row["recipient"]
+        if row["status"] == Status.PENDING and row["recipient_index"]
     }
     scopes, marketing = find_scopes(keys.values()), preparation.marketing_versions()
     for row in rows if scopes else ():
@@ -113,9 +113,7 @@ def skip_suppressed(rows: Collection[Row], preparation: Preparation) -> None:
 
 
 def _key_of(row: Row) -> AddressKey:
-    is_email = row["channel"] == Channel.EMAIL
-    address = email_key(row["recipient"]) if is_email else row["recipient"]
-    return (row["organization_id"], row["channel"], address)
+    return (row["organization_id"], row["channel"], row["recipient_index"])
 
 
 def require_right(order: NotificationOrder, principal: Principal) -> None:
@@ -163,19 +161,32 @@ def _describe_order(order: NotificationOrder, preparation: Preparation) -> Row:
 
 def _describe_recipient(order: NotificationOrder, user: User | None) -> Row:
     if user is not None:
-        address = user.email if order.notification_type == "email" else ""
-        return {"user_id": user.pk, "recipient": address, "platform": ""}
+        is_email = order.notification_type == "email"
+        address, index = (user.email, user.email_key) if is_email else ("", "")
+        return _recipient_columns(address, index=index, user_id=user.pk)
     to = order.to
     if to is not None and order.notification_type == "email":
         if not to.email or to.push_token or to.platform:
             raise InvalidRequest.of_field("to", "an e-mail needs {email} and nothing else")
         recipient = normalise_email(to.email, field="to.email")
-        return {"user_id": None, "recipient": recipient, "platform": ""}
+        return _recipient_columns(recipient, index=index_email(recipient))
     if to is None or not to.push_token or not to.platform or to.email:
         raise InvalidRequest.of_field("to", "a push needs {push_token, platform} and nothing else")
     if not to.push_token.isascii() or not to.push_token.isprintable() or " " in to.push_token:
         raise InvalidRequest.of_field("to.push_token", "not a device token")
-    return {"user_id": None, "recipient": to.push_token, "platform": to.platform}
+    index = index_address(to.push_token)
+    return _recipient_columns(to.push_token, index=index, platform=to.platform)
+
+
+def _recipient_columns(
+    recipient: str, *, index: str, user_id: UUID | None = None, platform: str = ""
+) -> Row:
+    return {
+        "user_id": user_id,
+        "recipient": recipient,
+        "recipient_index": index,
+        "platform": platform,
+    }
 
 
 def _describe_content(

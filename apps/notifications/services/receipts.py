@@ -7,7 +7,9 @@ from uuid import UUID
 
 from apps.notifications.models import Notification, Receipt
 from apps.notifications.models.reports import apply_receipts
+from apps.notifications.services.statistics import forget_hours
 from apps.notifications.services.status import refresh_statuses
+from notifier.addresses import mask_addresses
 from notifier.authentication import Principal
 from notifier.errors import NotFound
 from notifier.wakeup import wake_relay
@@ -47,7 +49,7 @@ def store_receipts(*, events: Sequence[ReportedEvent]) -> None:
             event_id=event.event_id,
             kind=event.kind,
             error_code=event.error_code,
-            error=event.error,
+            error=mask_addresses(event.error),  # providers quote whom they could not reach
             occurred_at=event.occurred_at,
         )
         for event in events
@@ -71,5 +73,8 @@ def find_reported(*, reference: str, principal: Principal) -> Notification:
 
 
 def apply_stored_receipts(*, ids: Sequence[int]) -> None:
-    """Apply receipts to their rows and the suppression list; repeated ones change nothing."""
+    """Apply receipts to their rows, the suppression list and the statistics; repeating is safe."""
     refresh_statuses(ids=apply_receipts(ids))
+    # All that are named: a worker that died in between may have applied them already.
+    named = Receipt.objects.filter(pk__in=ids).values_list("notification_id", flat=True)
+    forget_hours(ids=list(named))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 import structlog
+from django.db import transaction
 
 from apps.notifications.models import Cause, Channel, Notification, Suppression
 from apps.notifications.models.suppression import (
@@ -12,10 +13,12 @@ from apps.notifications.models.suppression import (
     SCOPE_OF_CAUSE,
     AddressKey,
     Scope,
+    index_address,
 )
 from apps.templates.models import TemplateKind, TemplateVersion
 from apps.users.models import email_key
 from notifier.addresses import normalise_email
+from notifier.audit import describe_new, record_change
 from notifier.errors import InvalidRequest, NotFound
 
 log = structlog.get_logger(__name__)
@@ -43,6 +46,11 @@ def fold_for_search(address: str) -> str:
         return address
 
 
+def index_for_search(address: str) -> str:
+    """Return what stands in the ledger and on the list for an address in any of its forms."""
+    return index_address(fold_for_search(address))
+
+
 def add_suppression(
     *,
     organization_id: UUID,
@@ -57,18 +65,22 @@ def add_suppression(
 
     Doing so again, also at the same time, returns the first entry as it is.
     """
-    entry, is_new = Suppression.objects.get_or_create(
-        organization_id=organization_id,
-        channel=channel,
-        address=address,
-        cause=cause,
-        defaults={
-            "scope": SCOPE_OF_CAUSE[Cause(cause)],
-            "source": source,
-            "note": note,
-            "created_by_id": created_by_id,
-        },
-    )
+    with transaction.atomic():
+        entry, is_new = Suppression.objects.get_or_create(
+            organization_id=organization_id,
+            channel=channel,
+            address_index=index_address(address),
+            cause=cause,
+            defaults={
+                "address": address,
+                "scope": SCOPE_OF_CAUSE[Cause(cause)],
+                "source": source,
+                "note": note,
+                "created_by_id": created_by_id,
+            },
+        )
+        if is_new:
+            _record(entry, "added")
     if is_new:
         log.info("suppression_added", suppression_id=str(entry.pk), cause=cause, source=source)
     return entry, is_new
@@ -77,10 +89,25 @@ def add_suppression(
 def remove_suppression(*, organization_id: UUID, suppression_id: UUID) -> None:
     """Take one entry off the list; other causes for the same address stay. Raises NotFound."""
     mine = Suppression.objects.in_organization(organization_id).filter(pk=suppression_id)
-    removed, _ = mine.delete()
-    if not removed:
-        raise NotFound("no such suppression")
+    with transaction.atomic():
+        entry = mine.select_for_update().first()
+        if entry is None:
+            raise NotFound("no such suppression")
+        _record(entry, "removed")
+        entry.delete()
     log.info("suppression_removed", suppression_id=str(suppression_id))
+
+
+def _record(entry: Suppression, verb: str) -> None:
+    """The address itself stays out of the log."""
+    about = {"channel": entry.channel, "cause": entry.cause, "scope": entry.scope}
+    record_change(
+        action=f"suppression.{verb}",
+        object_type="suppression",
+        object_id=entry.pk,
+        organization_id=entry.organization_id,
+        changes=describe_new(source=entry.source, **about),
+    )
 
 
 def find_scopes(keys: Iterable[AddressKey]) -> Mapping[AddressKey, set[str]]:
@@ -90,9 +117,9 @@ def find_scopes(keys: Iterable[AddressKey]) -> Mapping[AddressKey, set[str]]:
         return {}
     found: defaultdict[AddressKey, set[str]] = defaultdict(set)
     rows = Suppression.objects.touching(wanted).order_by()
-    columns = ("organization_id", "channel", "address", "scope")
-    for organization_id, channel, address, scope in rows.values_list(*columns):
-        found[(organization_id, channel, address)].add(scope)
+    columns = ("organization_id", "channel", "address_index", "scope")
+    for organization_id, channel, index, scope in rows.values_list(*columns):
+        found[(organization_id, channel, index)].add(scope)
     return found
 
 
@@ -116,18 +143,17 @@ def mark_suppressed(notifications: list[Notification]) -> list[Notification]:
     for each in notifications:
         marketing = is_marketing(each.template_version)
         hit = [key for key in keys[each.pk] if covers(scopes.get(key, ()), marketing=marketing)]
-        each.suppressed_addresses = frozenset(address for _, _, address in hit)
+        each.suppressed_addresses = frozenset(index for _, _, index in hit)
     return notifications
 
 
 def _keys_of(row: Notification) -> list[AddressKey]:
-    return [(row.organization_id, row.channel, address) for address in _addresses_of(row)]
+    return [(row.organization_id, row.channel, index) for index in _indexes_of(row)]
 
 
-def _addresses_of(row: Notification) -> list[str]:
+def _indexes_of(row: Notification) -> list[str]:
     if row.user is None:
-        is_email = row.channel == Channel.EMAIL and row.recipient
-        return [email_key(row.recipient) if is_email else row.recipient]
+        return [row.recipient_index]
     if row.channel == Channel.EMAIL:
         return [row.user.email_key]
-    return [device.token for device in row.user.devices.all()]
+    return [device.token_digest for device in row.user.devices.all()]

@@ -1,8 +1,10 @@
-"""One-click unsubscribe (RFC 8058): the signed token in a mail, and what it does.
+"""One-click unsubscribe (RFC 8058): the token in a mail, and what it does.
 
-The token never expires: a mail may be opened years later, and the wish counts then too.
+The token never expires: a mail may be opened years later, and the wish counts then too. So it is
+sealed with the key that outlives the field keys (`notifier.encryption_lasting`).
 """
 
+import json
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -11,10 +13,11 @@ from django.core import signing
 
 from apps.notifications.models import Cause
 from apps.notifications.services.suppressing import add_suppression
+from notifier.encryption_lasting import open_link, seal_link
 from notifier.errors import NotFound
 from notifier.models import Organization
 
-_SALT: Final = "notifier.unsubscribe"  # no other signed text of ours passes for a token
+_PURPOSE: Final = b"notifier.unsubscribe"  # nothing else that we sealed passes for a token
 SOURCE: Final = "one-click"
 
 
@@ -28,24 +31,33 @@ class Unsubscription:
     template_code: str
 
 
-def sign_unsubscription(wish: Unsubscription) -> str:
-    """Return the token, safe in a URL. It is signed, not secret: it contains the address."""
+def seal_unsubscription(wish: Unsubscription) -> str:
+    """Return the token, safe in a URL. Who sees it, in a log or a proxy, learns no address."""
     parts = [str(wish.organization_id), wish.channel, wish.address, wish.template_code]
-    return signing.dumps(parts, salt=_SALT)
+    return seal_link(json.dumps(parts).encode(), purpose=_PURPOSE)
 
 
 def read_unsubscription(token: str) -> Unsubscription:
-    """Return what a token says; raise NotFound for one that we did not sign."""
-    try:
-        organization_id, channel, address, code = signing.loads(token, salt=_SALT)
-    except signing.BadSignature as error:
-        raise NotFound("no such link") from error
+    """Return what a token says; raise NotFound for one that we did not make."""
+    opened = open_link(token, purpose=_PURPOSE)
+    organization_id, channel, address, code = (
+        json.loads(opened) if opened is not None else _read_signed(token)
+    )
     return Unsubscription(
         organization_id=UUID(organization_id),
         channel=channel,
         address=address,
         template_code=code,
     )
+
+
+def _read_signed(token: str) -> list[str]:
+    """Read a token of mails that were sent before tokens were sealed: signed, not secret."""
+    try:
+        parts: list[str] = signing.loads(token, salt=_PURPOSE.decode())
+    except signing.BadSignature as error:
+        raise NotFound("no such link") from error
+    return parts
 
 
 def find_sender(wish: Unsubscription) -> Organization:

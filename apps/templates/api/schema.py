@@ -48,7 +48,7 @@ create_template = extend_schema(
     operation_id="create_template",
     summary="Create a template with its version 1, live unless `publish` is false",
     request=NewTemplateBody,
-    responses={201: TemplateDetail},
+    responses={201: TemplateDetail, 409: None},
     examples=_example(
         {
             "code": "welcome",
@@ -71,7 +71,7 @@ change_template = extend_schema(
     operation_id="change_template",
     summary="Change a template's properties; content changes by a new version",
     request=TemplateChangeBody,
-    responses={200: TemplateDetail},
+    responses={200: TemplateDetail, 422: None},
     examples=_example({"name": "Welcome mail", "kind": "transactional"}),
     tags=TAGS,
 )
@@ -113,7 +113,7 @@ preview_template = extend_schema(
     operation_id="preview_template",
     summary="Render a version; its sample variables fill what is not given",
     request=PreviewBody,
-    responses={200: PreviewAnswer},
+    responses={200: PreviewAnswer, 422: None},
     examples=_example({"variables": _SAMPLE, "language": "en"}),
     tags=TAGS,
 )

@@ -46,7 +46,8 @@ def check_content(*, channel: str, content: Mapping[str, object]) -> ContentRepo
     Liquid stops at the first syntax error of a part, so there is at most one of those for each.
     """
     inspection = inspect_content(channel=channel, content=content)
-    return ContentReport(tuple(inspection.errors), tuple(inspection.required))
+    errors = (*inspection.errors, *_find_line_breaks(content))
+    return ContentReport(errors, tuple(inspection.required))
 
 
 def inspect_content(*, channel: str, content: Mapping[str, object]) -> Inspection:
@@ -68,6 +69,18 @@ def _find_shape_errors(channel: object, content: object) -> Iterator[ContentErro
         yield from _find_part_errors(parts, content)
         yield from _find_body_errors(channel, content)
         yield from _find_size_errors(content)
+
+
+def _find_line_breaks(content: object) -> Iterator[ContentError]:
+    """A subject is one line of a mail's head; whoever writes two means a header of his own.
+
+    Not for what is stored already: rendering joins the lines there.
+    """
+    subject = content.get("subject") if isinstance(content, Mapping) else None
+    lines = subject.splitlines() if isinstance(subject, str) else []
+    if lines and lines != [subject]:
+        message = "line breaks are not allowed"
+        yield report_at(part="subject", message=message, source=str(subject), index=len(lines[0]))
 
 
 def _find_part_errors(

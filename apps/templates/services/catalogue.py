@@ -14,7 +14,9 @@ from apps.templates.models import (
 from apps.templates.services.content import NewVersion
 from apps.templates.services.lookup import get_template, is_code, lock_template, read_language
 from apps.templates.services.publishing import make_live
+from apps.templates.services.trail import record_template_change
 from apps.templates.services.versions import store_version
+from notifier.audit import describe_changes, describe_new
 from notifier.errors import Conflict, InvalidRequest, Unprocessable
 
 RESERVED_CODES = frozenset({"validate"})  # POST /templates/validate is a route of its own
@@ -53,6 +55,11 @@ def create_template(
         first = store_version(template=template, number=1, version=version, created_by=created_by)
         if publish:
             make_live(version=first, now=now)
+        record_template_change(
+            template=template,
+            verb="created",
+            changes=describe_new(channel=channel, language=first.language, is_live=publish),
+        )
     return template
 
 
@@ -85,14 +92,17 @@ def update_template(
     every notification in another language would be without a template.
     """
     changes = {"name": name, "kind": kind, "delivery_guarantee": delivery_guarantee}
+    wanted = {field: value for field, value in changes.items() if value is not None}
     with transaction.atomic():
         template = lock_template(organization_id=organization_id, code=code)
-        for field, value in changes.items():
-            if value is not None:
-                setattr(template, field, value)
         if default_language is not None:
-            template.default_language = _require_published(template, default_language)
+            wanted["default_language"] = _require_published(template, default_language)
+        before = {field: getattr(template, field) for field in wanted}
+        for field, value in wanted.items():
+            setattr(template, field, value)
         template.save()
+        if changed := describe_changes(before, wanted, shown=wanted):
+            record_template_change(template=template, verb="changed", changes=changed)
     return get_template(organization_id=organization_id, code=code)
 
 
@@ -105,6 +115,7 @@ def delete_template(*, organization_id: UUID, code: str, now: datetime) -> None:
         template = lock_template(organization_id=organization_id, code=code)
         template.deleted_at = now
         template.save(update_fields=["deleted_at", "updated_at"])
+        record_template_change(template=template, verb="deleted")
 
 
 def _require_free_spelling(code: str) -> None:

@@ -10,6 +10,7 @@ from apps.templates.languages import language_chain
 from apps.templates.models import TemplateVersion
 from apps.templates.services.content import require_valid_content
 from apps.templates.services.lookup import get_template, is_code, lock_template, read_language
+from apps.templates.services.trail import record_template_change
 from notifier.errors import NotFound, Unprocessable
 
 
@@ -27,6 +28,15 @@ def publish_version(
             raise NotFound(f"{code} has no version {number}")
         require_valid_content(
             channel=template.channel, content=version.content, refusal=Unprocessable
+        )
+        before = template.versions.published().filter(language=version.language).first()
+        record_template_change(
+            template=template,
+            verb="published",
+            changes={
+                "language": {"new": version.language},
+                "number": {"old": before.number if before else None, "new": number},
+            },
         )
         return make_live(version=version, now=now)
 

@@ -12,6 +12,8 @@ from apps.templates.services.content import (
     require_valid_content,
 )
 from apps.templates.services.lookup import get_template, lock_template, read_language
+from apps.templates.services.trail import record_template_change
+from notifier.audit import describe_new
 from notifier.errors import NotFound
 
 
@@ -25,9 +27,15 @@ def add_version(
     with transaction.atomic():
         template = lock_template(organization_id=organization_id, code=code)
         last = template.versions.aggregate(last=Max("number"))["last"] or 0
-        return store_version(
+        stored = store_version(
             template=template, number=last + 1, version=version, created_by=created_by
         )
+        record_template_change(
+            template=template,
+            verb="version_added",
+            changes=describe_new(number=stored.number, language=stored.language),
+        )
+        return stored
 
 
 def store_version(

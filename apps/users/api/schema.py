@@ -18,6 +18,7 @@ from apps.users.api.serializers import (
     RefreshBody,
     RegisterBody,
     RegisterDeviceBody,
+    RotateApiKeyBody,
     TokensAnswer,
     UpdateUserBody,
     UserAnswer,
@@ -52,7 +53,7 @@ register = extend_schema(
     summary="Register as a member of the default organization",
     description="Answers 403 where registration is closed and 409 for an address that is taken.",
     request=RegisterBody,
-    responses={201: TokensAnswer},
+    responses={201: TokensAnswer, 403: None, 409: None},
     examples=[_example(_ADA)],
     tags=_AUTHENTICATION,
 )
@@ -60,16 +61,20 @@ login = extend_schema(
     operation_id="login",
     summary="Sign in",
     request=LoginBody,
-    responses={200: TokensAnswer},
+    responses={200: TokensAnswer, 401: None},
     examples=[_example(_CREDENTIALS)],
     tags=_AUTHENTICATION,
 )
 refresh = extend_schema(
     operation_id="refresh_tokens",
     summary="Trade a refresh token for new tokens",
-    description="Each refresh token works once; to use one again ends the session.",
+    description=(
+        "Each refresh token works once. Within ten seconds the one just used gives the same new "
+        "one again (a double click, a lost answer); later, or for an older one, the session ends. "
+        "A session ends 90 days after it was opened, or after 14 days without a refresh."
+    ),
     request=RefreshBody,
-    responses={200: TokensAnswer},
+    responses={200: TokensAnswer, 401: None},
     tags=_AUTHENTICATION,
 )
 logout = extend_schema(
@@ -110,7 +115,7 @@ _create_user: dict[str, Any] = {
     "summary": "Create a user; without a password it cannot sign in",
     "description": "`push_token` becomes its first device. Only admins may give a role.",
     "request": CreateUserBody,
-    "responses": {201: UserAnswer},
+    "responses": {201: UserAnswer, 409: None},
     "examples": [
         _example(
             {
@@ -137,7 +142,10 @@ get_user_by_email = extend_schema(
     tags=_USERS,
 )
 get_me = extend_schema(
-    operation_id="get_me", summary="Read yourself", responses={200: UserAnswer}, tags=_USERS
+    operation_id="get_me",
+    summary="Read yourself; 404 for an API key, which is nobody",
+    responses={200: UserAnswer, 404: None},
+    tags=_USERS,
 )
 update_user = extend_schema(
     operation_id="update_user",
@@ -147,15 +155,29 @@ update_user = extend_schema(
         "so does `is_active: false`. Only admins may change a role."
     ),
     request=UpdateUserBody,
-    responses={200: UserAnswer},
+    responses={200: UserAnswer, 409: None},
     examples=[_example({"name": "Ada King", "language": "en-GB"})],
     tags=_USERS,
 )
 erase_user = extend_schema(
     operation_id="erase_user",
     summary="Erase a user's personal data, devices and sessions",
-    description="What was sent stays in the ledger, without a name.",
+    description=(
+        "What was sent stays in the ledger, without recipient and content. Its address stays"
+        " suppressed, unreadable."
+    ),
     responses={200: _NOTHING},
+    tags=_USERS,
+)
+export_user = extend_schema(
+    operation_id="export_user",
+    summary="All that is kept about a user",
+    description=(
+        "For the person itself and admins: account, devices, sessions, notifications and"
+        " suppressions. Of each list the newest thousand; `is_complete` says whether that is all,"
+        " and `manage.py export_user` writes the rest."
+    ),
+    responses={200: {"type": "object", "additionalProperties": True}, 404: None},
     tags=_USERS,
 )
 get_preferences = extend_schema(
@@ -213,6 +235,19 @@ create_api_key = extend_schema(
     request=CreateApiKeyBody,
     responses={201: NewApiKeyAnswer},
     examples=[_example({"name": "Shop", "scopes": ["send", "read"], "mode": "live"})],
+    tags=_KEYS,
+)
+rotate_api_key = extend_schema(
+    operation_id="rotate_api_key",
+    summary="Give an API key a new secret; the old one works on for a while",
+    description=(
+        "The old secret works for `grace_seconds` more: a day by default, 30 days at most. "
+        "Only the last one does: rotating twice ends the first at once. "
+        "409 for a key that is revoked or expired."
+    ),
+    request=RotateApiKeyBody,
+    responses={200: NewApiKeyAnswer, 409: None},
+    examples=[_example({"grace_seconds": 86_400})],
     tags=_KEYS,
 )
 revoke_api_key = extend_schema(

@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 from apps.users.models import ApiKey, Device, User
 from apps.users.models.validators import MAX_LANGUAGE, MAX_NAME, MAX_TOKEN, MIN_TOKEN
 from apps.users.services import TokenPair
+from apps.users.services.api_keys import DEFAULT_GRACE, MAX_GRACE
 from notifier.addresses import MAX_ADDRESS
 from notifier.api.bodies import Body
 from notifier.authentication import Mode, Scope
@@ -121,6 +122,14 @@ class CreateApiKeyBody(Body, kw_only=True):
     expires_at: Annotated[datetime, Meta(tz=True)] | None = None
 
 
+class RotateApiKeyBody(Body):
+    """How long the secret that is replaced goes on working, in seconds; 0 ends it at once."""
+
+    grace_seconds: Annotated[int, Meta(ge=0, le=int(MAX_GRACE.total_seconds()))] = int(
+        DEFAULT_GRACE.total_seconds()
+    )
+
+
 class PreferencesAnswer(msgspec.Struct, kw_only=True):
     """Which channels a user wants."""
 
@@ -172,7 +181,10 @@ class DeviceAnswer(msgspec.Struct, kw_only=True):
 
 
 class ApiKeyAnswer(msgspec.Struct, kw_only=True):
-    """An API key without its secret; `prefix` is what it begins with."""
+    """An API key without its secret; `prefix` is what it begins with.
+
+    After a rotation the secret before works until `previous_valid_until`.
+    """
 
     id: UUID
     name: str
@@ -184,6 +196,8 @@ class ApiKeyAnswer(msgspec.Struct, kw_only=True):
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    rotated_at: datetime | None
+    previous_valid_until: datetime | None
 
 
 class NewApiKeyAnswer(ApiKeyAnswer, kw_only=True):

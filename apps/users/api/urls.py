@@ -18,9 +18,11 @@ urlpatterns: list[URLPattern] = [
     *route("users/me", users.MeView.as_view(), "me"),
     *route("users/email/<str:email>", users.UserByEmailView.as_view(), "user-by-email"),
     *route(_USER, users.UserView.as_view(), "user"),
+    *route(f"{_USER}/export", users.ExportView.as_view(), "export-user"),
     *route(f"{_USER}/preferences", users.PreferencesView.as_view(), "preferences"),
     *route(f"{_USER}/devices", devices.DevicesView.as_view(), "devices"),
     *route(f"{_USER}/devices/<uuid:device_id>", devices.DeviceView.as_view(), "device"),
     *route("api-keys", api_keys.ApiKeysView.as_view(), "api-keys"),
     *route("api-keys/<uuid:key_id>", api_keys.ApiKeyView.as_view(), "api-key"),
+    *route("api-keys/<uuid:key_id>/rotate", api_keys.RotateApiKeyView.as_view(), "rotate-api-key"),
 ]

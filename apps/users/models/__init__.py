@@ -7,6 +7,7 @@ from apps.users.models.accounts import (
     UserQuerySet,
     email_key,
     ensure_default_organization,
+    index_email,
 )
 from apps.users.models.api_keys import ApiKey
 from apps.users.models.devices import Device, Platform
@@ -26,4 +27,5 @@ __all__ = [
     "digest_secret",
     "email_key",
     "ensure_default_organization",
+    "index_email",
 ]

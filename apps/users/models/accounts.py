@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import IntegrityError, models, transaction
 
 from apps.users.models.validators import (
     MAX_LANGUAGE,
@@ -18,7 +18,9 @@ from apps.users.models.validators import (
     check_name,
     check_timezone,
 )
-from notifier.addresses import MAX_ADDRESS, normalise_email
+from notifier.addresses import MAX_ADDRESS, mask_address, normalise_email
+from notifier.encrypted_fields import EncryptedTextField
+from notifier.encryption_lasting import INDEX_LENGTH, blind_index
 from notifier.errors import InvalidRequest
 from notifier.identifiers import new_id
 from notifier.models import Organization
@@ -42,6 +44,11 @@ def email_key(address: str) -> str:
     return f"{folded}@{ascii_domain.lower()}"
 
 
+def index_email(address: str) -> str:
+    """Return what stands for an address in look-ups: the same for all of its forms."""
+    return blind_index(email_key(address))
+
+
 def ensure_default_organization() -> Organization:
     """Return the organization of those who register themselves, made at the first call."""
     slug = settings.DEFAULT_ORGANIZATION_SLUG
@@ -61,7 +68,7 @@ class UserQuerySet(models.QuerySet["User"]):
 
     def with_email(self, address: str) -> Self:
         """The user with this address, or none; raise InvalidRequest for what is no address."""
-        return self.filter(email_key=email_key(normalise_email(address)))
+        return self.filter(email_key=index_email(normalise_email(address)))
 
 
 class UserManager(BaseUserManager["User"]):
@@ -88,14 +95,18 @@ class UserManager(BaseUserManager["User"]):
         Raises InvalidRequest for a bad address; every other check is the caller's.
         """
         address = normalise_email(email)
-        user = self.model(email=address, email_key=email_key(address), **fields)
+        user = self.model(email=address, email_key=index_email(address), **fields)
         user.set_password(password)
         return user
 
     def create_user(self, *, email: str, password: str | None = None, **fields: Any) -> "User":
         """Store a user; without a password it cannot sign in."""
         user = self.build_user(email=email, password=password, **fields)
-        user.save(force_insert=True, using=self._db)
+        try:
+            with transaction.atomic():
+                user.save(force_insert=True, using=self._db)
+        except IntegrityError as error:  # `createsuperuser` shows a ValidationError in one line
+            raise ValidationError("a user with this address exists") from error
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
@@ -113,10 +124,9 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="users")
-    email = models.CharField(max_length=MAX_ADDRESS, unique=True)
-    # Longer than the address: folding may lengthen it, and so does the ASCII form of a domain.
-    email_key = models.CharField(max_length=4 * MAX_ADDRESS, unique=True, editable=False)
-    name = models.CharField(max_length=MAX_NAME, validators=[check_name])
+    email = EncryptedTextField(max_length=MAX_ADDRESS)
+    email_key = models.CharField(max_length=INDEX_LENGTH, unique=True, editable=False)
+    name = EncryptedTextField(max_length=MAX_NAME, validators=[check_name])
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
     language = models.CharField(max_length=MAX_LANGUAGE, default="en", validators=[check_language])
     timezone = models.CharField(max_length=64, default="UTC", validators=[check_timezone])
@@ -138,7 +148,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         indexes = [models.Index(fields=["organization", "-id"], name="users_of_organization")]
 
     def __str__(self) -> str:
-        return self.email
+        return mask_address(self.email)  # the admin's history keeps this, unencrypted
 
     def clean(self) -> None:
         """Normalise the address and hold it against the others, for the admin's forms.
@@ -149,7 +159,7 @@ class User(AbstractBaseUser, PermissionsMixin):
             self.email = normalise_email(self.email)
         except InvalidRequest as error:
             raise ValidationError({"email": error.errors[0].message}) from error
-        self.email_key = email_key(self.email)
+        self.email_key = index_email(self.email)
         others = User.objects.exclude(pk=self.pk).filter(email_key=self.email_key)
         if others.exists():
             raise ValidationError({"email": "a user with this address exists"})

@@ -5,7 +5,7 @@ from typing import Self
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from apps.users.models.accounts import User
 from apps.users.models.digests import DIGEST_LENGTH
@@ -28,6 +28,25 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         unexpired = Q(expires_at__isnull=True) | Q(expires_at__gt=now)
         return self.filter(unexpired, revoked_at__isnull=True, organization__is_active=True)
 
+    def with_digest(self, digest: str, *, now: datetime) -> Self:
+        """The key with this secret, or with the one before it in the grace after a rotation."""
+        replaced = Q(previous_digest=digest, previous_valid_until__gt=now)
+        return self.filter(Q(digest=digest) | replaced)
+
+    def rotate(self, *, prefix: str, digest: str, now: datetime, old_until: datetime) -> bool:
+        """Give a usable key a new secret; the one it had is good until `old_until`.
+
+        One conditional UPDATE, so that of concurrent rotations each replaces what the other made.
+        """
+        changed = self.usable_at(now).update(
+            prefix=prefix,
+            digest=digest,
+            previous_digest=F("digest"),
+            previous_valid_until=old_until,
+            rotated_at=now,
+        )
+        return changed == 1
+
     def revoke(self, now: datetime) -> int:
         return self.filter(revoked_at__isnull=True).update(revoked_at=now)
 
@@ -40,7 +59,10 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
 
 
 class ApiKey(models.Model):
-    """A program's key: its first characters to recognise it by, and the digest of the rest."""
+    """A program's key: its first characters to recognise it by, and the digest of the whole.
+
+    `previous_digest` is of the secret before the last rotation, good until `previous_valid_until`.
+    """
 
     class Mode(models.TextChoices):
         LIVE = "live"
@@ -53,6 +75,12 @@ class ApiKey(models.Model):
     name = models.CharField(max_length=MAX_NAME, validators=[check_name])
     prefix = models.CharField(max_length=PREFIX_LENGTH, editable=False)
     digest = models.CharField(max_length=DIGEST_LENGTH, unique=True, editable=False)
+    # Null, because most keys have none, and "" could be there only once.
+    previous_digest = models.CharField(  # noqa: DJ001
+        max_length=DIGEST_LENGTH, unique=True, null=True, editable=False
+    )
+    previous_valid_until = models.DateTimeField(null=True, editable=False)
+    rotated_at = models.DateTimeField(null=True, editable=False)
     scopes = models.JSONField(validators=[check_scopes])
     mode = models.CharField(max_length=4, choices=Mode.choices, default=Mode.LIVE)
     created_by = models.ForeignKey(

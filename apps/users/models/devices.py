@@ -3,8 +3,10 @@
 from django.db import models
 
 from apps.users.models.accounts import User
-from apps.users.models.digests import DIGEST_LENGTH
 from apps.users.models.validators import MAX_TOKEN, check_token
+from notifier.addresses import mask_token
+from notifier.encrypted_fields import EncryptedTextField
+from notifier.encryption_lasting import INDEX_LENGTH
 from notifier.identifiers import new_id
 from notifier.models import Organization
 
@@ -24,9 +26,9 @@ class Device(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="devices")
-    token = models.CharField(max_length=MAX_TOKEN, validators=[check_token])
-    # An index over 4 KiB of text would be refused (a B-tree entry holds a third of a page).
-    token_digest = models.CharField(max_length=DIGEST_LENGTH, editable=False)
+    token = EncryptedTextField(max_length=MAX_TOKEN, validators=[check_token])
+    # What stands for the token in look-ups: see `blind_index`.
+    token_digest = models.CharField(max_length=INDEX_LENGTH, editable=False)
     platform = models.CharField(max_length=10, choices=Platform.choices)
     created_at = models.DateTimeField(auto_now_add=True)
     last_seen_at = models.DateTimeField()
@@ -44,4 +46,4 @@ class Device(models.Model):
 
     @property
     def masked_token(self) -> str:
-        return f"{self.token[:4]}…{self.token[-4:]}"
+        return mask_token(self.token)

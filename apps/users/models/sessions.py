@@ -1,6 +1,6 @@
 """Sessions: each is one family of refresh tokens, from sign-in to sign-out."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
 
@@ -8,6 +8,11 @@ from django.db import models
 
 from apps.users.models.accounts import User
 from notifier.identifiers import new_id
+
+# How long the token just used still answers. A double click, two tabs or a lost answer come
+# within it; they get the session's one current token again, so that the family never forks and
+# a thief and the owner still meet at the next rotation.
+REUSE_GRACE = timedelta(seconds=10)
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
@@ -25,7 +30,14 @@ class SessionQuerySet(models.QuerySet["Session"]):
         would become a subquery, which PostgreSQL does not check again after waiting for the row.)
         """
         turn = self.open_at(now).filter(current_jti=old_jti)
-        return turn.update(current_jti=new_jti, expires_at=expires_at) == 1
+        changed = turn.update(
+            current_jti=new_jti, previous_jti=old_jti, rotated_at=now, expires_at=expires_at
+        )
+        return changed == 1
+
+    def just_rotated(self, *, old_jti: UUID, now: datetime) -> Self:
+        """Those that took the turn of `old_jti` within the grace."""
+        return self.open_at(now).filter(previous_jti=old_jti, rotated_at__gt=now - REUSE_GRACE)
 
     def revoke(self, now: datetime) -> int:
         """Close what is open; the access tokens of these sessions are refused from here on."""
@@ -33,11 +45,16 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
 
 class Session(models.Model):
-    """A sign-in. `current_jti` names the one refresh token that has not been used yet."""
+    """A sign-in. `current_jti` names the one refresh token that has not been used yet.
+
+    `previous_jti` is the one that was used last, at `rotated_at`.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
     current_jti = models.UUIDField()
+    previous_jti = models.UUIDField(null=True)
+    rotated_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(db_index=True)
     revoked_at = models.DateTimeField(null=True)

@@ -16,9 +16,11 @@ from apps.users.services.api_keys import (
     create_api_key,
     find_api_key,
     revoke_api_key,
+    rotate_api_key,
 )
 from apps.users.services.credentials import check_credentials
 from apps.users.services.devices import delete_device, register_device, remove_device
+from apps.users.services.exporting import export_user
 from apps.users.services.organizations import (
     create_organization,
     get_organization,
@@ -47,6 +49,7 @@ __all__ = [
     "create_organization",
     "delete_device",
     "erase_user",
+    "export_user",
     "find_api_key",
     "find_user",
     "find_user_by_email",
@@ -59,6 +62,7 @@ __all__ = [
     "remove_device",
     "revoke_api_key",
     "revoke_sessions",
+    "rotate_api_key",
     "update_account",
     "validate_credentials",
     "validate_token",

@@ -13,13 +13,16 @@ from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from apps.users.models import Role, Session, User, email_key, ensure_default_organization
+from apps.users.models import Role, Session, User, ensure_default_organization, index_email
 from apps.users.services.credentials import check_password_quality
 from apps.users.services.devices import register_device
 from apps.users.services.field_checks import check_values
+from apps.users.services.trail import SHOWN_OF_USER, record_user_change
 from notifier.addresses import normalise_email
+from notifier.audit import describe_changes, describe_new
 from notifier.authentication import Principal
 from notifier.errors import Conflict, InvalidRequest, NotFound, PermissionDenied
+from notifier.personal_data import Person, erase_everywhere
 
 log = structlog.get_logger(__name__)
 ERASED_NAME = "Erased user"
@@ -78,6 +81,12 @@ def store_account(*, organization_id: UUID, account: NewAccount) -> User:
         with transaction.atomic():
             user.save(force_insert=True)
             _register_first_device(user, account)
+            record_user_change(
+                user_id=user.pk,
+                organization_id=organization_id,
+                verb="created",
+                changes=describe_new(role=user.role),
+            )
     except IntegrityError as error:
         raise Conflict("a user with this e-mail address exists") from error
     return user
@@ -120,7 +129,8 @@ def update_account(
 ) -> User:
     """Change the named columns of a user and return it as it is then.
 
-    A new password or deactivation signs the user out everywhere, in the same transaction.
+    A new password, another role and deactivation sign the user out everywhere, in the same
+    transaction.
     Raises NotFound, PermissionDenied, InvalidRequest, Conflict.
     """
     user = find_user(caller=caller, user_id=user_id)
@@ -133,7 +143,9 @@ def update_account(
 
 
 def erase_user(*, caller: Principal, user_id: UUID, now: datetime) -> None:
-    """Erase a user's personal data, devices and sessions; the row stays for the ledger.
+    """Erase a user's personal data, devices and sessions, and what other apps know of it.
+
+    The row stays for the ledger, which keeps that something was sent, and when.
 
     Raises NotFound (also for one who is erased already) and PermissionDenied.
     """
@@ -144,12 +156,24 @@ def erase_user(*, caller: Principal, user_id: UUID, now: datetime) -> None:
         # same time either is seen below or finds the user erased.
         if not User.objects.living().filter(pk=user.pk).update(**_erased_values(user, now)):
             raise NotFound("no such user")
+        erase_everywhere(describe_person(user))
         user.devices.all().delete()
         Session.objects.filter(user=user).revoke(now)
+        record_user_change(user_id=user.pk, organization_id=user.organization_id, verb="erased")
         LogEntry.objects.filter(  # the admin's history names what it changed
             content_type__app_label="users", content_type__model="user", object_id=str(user.pk)
         ).update(object_repr=ERASED_NAME)
     log.info("user_erased", user_id=str(user.pk))
+
+
+def describe_person(user: User) -> Person:
+    """Return what other apps find a user's data by."""
+    tokens = user.devices.values_list("token_digest", flat=True)
+    return Person(
+        user_id=user.pk,
+        organization_id=user.organization_id,
+        indexes=frozenset([user.email_key, *tokens]),
+    )
 
 
 def _build_user(organization_id: UUID, account: NewAccount) -> User:
@@ -206,7 +230,7 @@ def _prepare_changes(changes: Mapping[str, Any]) -> dict[str, Any]:
     check_values(User, values)
     if "email" in values:
         values["email"] = normalise_email(values["email"])
-        values["email_key"] = email_key(values["email"])
+        values["email_key"] = index_email(values["email"])
     return values
 
 
@@ -224,19 +248,40 @@ def _write_changes(user: User, values: Mapping[str, Any], now: datetime) -> None
     try:
         with transaction.atomic():
             living = User.objects.living().filter(pk=user.pk)
-            if not living.update(**values, updated_at=now):
+            before = living.select_for_update(no_key=True).first()
+            if before is None:
                 raise NotFound("no such user")
-            if "password" in values or values.get("is_active") is False:
+            living.update(**values, updated_at=now)
+            if ends_sessions(before, values):
                 Session.objects.filter(user=user).revoke(now)
+            _record_changes(before, values)
     except IntegrityError as error:
         raise Conflict("a user with this e-mail address exists") from error
+
+
+def ends_sessions(before: User, values: Mapping[str, Any]) -> bool:
+    """Must whoever is signed in prove anew who it is after this change?"""
+    has_other_role = values.get("role", before.role) != before.role
+    return has_other_role or "password" in values or values.get("is_active") is False
+
+
+def _record_changes(before: User, values: Mapping[str, Any]) -> None:
+    after = {name: value for name, value in values.items() if name != "email_key"}
+    old = {name: getattr(before, name) for name in after}
+    if changes := describe_changes(old, after, shown=SHOWN_OF_USER):
+        record_user_change(
+            user_id=before.pk,
+            organization_id=before.organization_id,
+            verb="changed",
+            changes=changes,
+        )
 
 
 def _erased_values(user: User, now: datetime) -> dict[str, Any]:
     address = f"erased-{user.pk}@erased.invalid"
     return {
         "email": address,
-        "email_key": address,
+        "email_key": index_email(address),
         "name": ERASED_NAME,
         "password": make_password(None),
         "role": Role.MEMBER,

@@ -6,6 +6,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
 from apps.users.models import User
+from apps.users.services.trail import record_refused_sign_in
 from notifier.errors import FieldError, InvalidRequest, Unauthenticated
 
 log = structlog.get_logger(__name__)
@@ -23,7 +24,7 @@ def check_credentials(*, email: str, password: str) -> User:
     user = _find_by_email(email)
     matches = user.check_password(password) if user else check_password(password, _NOBODY)
     if user is None or not matches or not user.may_sign_in():
-        log.info("sign_in_refused", user_id=str(user.pk) if user else None)
+        _record_refusal(user, matches=matches)
         raise Unauthenticated("wrong e-mail address or password")
     return user
 
@@ -37,6 +38,13 @@ def check_password_quality(password: str, *, user: User, field: str = "password"
     except ValidationError as error:
         faults = [FieldError(field, "weak_password", message) for message in error.messages]
         raise InvalidRequest(f"{field}: {' '.join(error.messages)}", errors=faults) from error
+
+
+def _record_refusal(user: User | None, *, matches: bool) -> None:
+    """The log may know why; whoever tried may not."""
+    reason = "inactive" if matches else "wrong_password" if user else "unknown_user"
+    log.info("sign_in_refused", user_id=str(user.pk) if user else None)
+    record_refused_sign_in(user=user, reason=reason)
 
 
 def _find_by_email(email: str) -> User | None:

@@ -6,8 +6,9 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 
-from apps.users.models import Device, User, digest_secret
+from apps.users.models import Device, User
 from apps.users.services.field_checks import check_values
+from notifier.encryption_lasting import blind_index
 from notifier.errors import NotFound
 
 log = structlog.get_logger(__name__)
@@ -26,7 +27,7 @@ def register_device(
         organization_id=organization_id,
         user_id=user_id,
         token=token,
-        token_digest=digest_secret(token),
+        token_digest=blind_index(token),
         platform=platform,
         last_seen_at=now,
     )

@@ -6,6 +6,7 @@ from django.db import IntegrityError, transaction
 from apps.users.models import User, ensure_default_organization
 from apps.users.services.accounts import NewAccount, store_account
 from apps.users.services.field_checks import check_values
+from notifier.audit import describe_new, record_change
 from notifier.errors import Conflict, NotFound
 from notifier.models import Organization
 
@@ -21,6 +22,13 @@ def create_organization(
     try:
         with transaction.atomic():
             organization = Organization.objects.create(slug=slug, name=name)
+            record_change(
+                action="organization.created",
+                object_type="organization",
+                object_id=organization.pk,
+                organization_id=organization.pk,
+                changes=describe_new(slug=slug, name=name),
+            )
             user = _store_admin(organization, admin)
     except IntegrityError as error:
         raise Conflict(f"the organization {slug} exists") from error

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from rest_framework_simplejwt.settings import api_settings
@@ -18,6 +19,7 @@ from apps.users.services.tokens import (
     read_access_token,
     read_refresh_token,
 )
+from apps.users.services.trail import record_session_change
 from notifier.authentication import ROLE_SCOPES, Principal
 from notifier.errors import Unauthenticated
 
@@ -51,31 +53,36 @@ def open_session(*, user: User, now: datetime) -> TokenPair:
         session = Session.objects.create(
             user=user, current_jti=uuid4(), expires_at=now + api_settings.REFRESH_TOKEN_LIFETIME
         )
+        _record(session.pk, user, "opened")
     return _issue_pair(user=user, session=session, now=now)
 
 
 def refresh_session(*, refresh_token: str, now: datetime) -> TokenPair:
     """Trade a refresh token for a new pair; each token works once.
 
-    A token that was used before is in two hands: the whole session ends, whoever holds the newest
-    one (RFC 9700, 4.14.2). Raises Unauthenticated.
+    Used again within ten seconds (a double click, a lost answer) the last one gives the same new
+    refresh token. Later, or for an older one, it is in two hands: the whole session ends, whoever
+    holds the newest one (RFC 9700, 4.14.2). Raises Unauthenticated.
     """
     claims = read_refresh_token(refresh_token)
-    session = Session.objects.select_related("user__organization").filter(
-        pk=claims.session_id, user_id=claims.user_id
-    )
-    found = session.first()
-    if found is None or not found.user.may_sign_in():
+    session = _session_of(claims).first()
+    if session is None or not session.user.may_sign_in():
         raise Unauthenticated(_OVER)
-    if not _rotate(found, claims, now):
-        _end_family(found, now)
-        raise Unauthenticated(_OVER)
-    return _issue_pair(user=found.user, session=found, now=now)
+    user = session.user
+    if not _rotate(session, claims, now):
+        session = _session_of(claims).just_rotated(old_jti=claims.jti, now=now).first()
+        if session is None:
+            _end_family(user, claims, now)
+            raise Unauthenticated(_OVER)
+    return _issue_pair(user=user, session=session, now=now)
 
 
 def close_session(*, session_id: UUID, now: datetime) -> None:
     """Sign out: the session's access and refresh tokens are refused from here on."""
-    Session.objects.filter(pk=session_id).revoke(now)
+    sessions = Session.objects.filter(pk=session_id)
+    with transaction.atomic():
+        if sessions.revoke(now):
+            _record(session_id, sessions.select_related("user").get().user, "closed")
 
 
 def revoke_sessions(*, user_id: UUID, now: datetime) -> int:
@@ -125,6 +132,11 @@ def _user_of(organization_id: UUID, user: User | None) -> User | None:
     return user if user and user.organization_id == organization_id else None
 
 
+def _session_of(claims: Claims) -> SessionQuerySet:
+    sessions = Session.objects.select_related("user__organization")
+    return sessions.filter(pk=claims.session_id, user_id=claims.user_id)
+
+
 def _open_sessions_of(claims: Claims) -> SessionQuerySet:
     return Session.objects.open_at(timezone.now()).filter(
         pk=claims.session_id,
@@ -136,19 +148,31 @@ def _open_sessions_of(claims: Claims) -> SessionQuerySet:
 
 def _rotate(session: Session, claims: Claims, now: datetime) -> bool:
     session.current_jti = uuid4()
+    end = session.created_at + settings.SESSION_MAX_AGE  # however often it is rotated
+    session.expires_at = min(now + api_settings.REFRESH_TOKEN_LIFETIME, end)
     return Session.objects.filter(pk=session.pk).rotate(
         old_jti=claims.jti,
         new_jti=session.current_jti,
         now=now,
-        expires_at=now + api_settings.REFRESH_TOKEN_LIFETIME,
+        expires_at=session.expires_at,
     )
 
 
-def _end_family(session: Session, now: datetime) -> None:
-    if Session.objects.filter(pk=session.pk).revoke(now):
-        log.warning(
-            "refresh_token_reused", session_id=str(session.pk), user_id=str(session.user_id)
-        )
+def _end_family(user: User, claims: Claims, now: datetime) -> None:
+    with transaction.atomic():
+        if not Session.objects.filter(pk=claims.session_id).revoke(now):
+            return
+        _record(claims.session_id, user, "reuse_detected")
+    log.warning("refresh_token_reused", session_id=str(claims.session_id), user_id=str(user.pk))
+
+
+def _record(session_id: UUID, user: User, verb: str) -> None:
+    record_session_change(
+        session_id=session_id,
+        user_id=user.pk,
+        organization_id=user.organization_id,
+        verb=verb,
+    )
 
 
 def _issue_pair(*, user: User, session: Session, now: datetime) -> TokenPair:

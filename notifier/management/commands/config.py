@@ -9,8 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from notifier.configuration import SETTINGS, Setting, masked
+from notifier.configuration import SETTINGS, Setting
 from notifier.management.command_line import as_json, write_table
+from notifier.setting_display import masked
 
 HIDDEN = "***"
 

@@ -88,6 +88,8 @@ ACCOUNTS = [
     Row("GET", "api-keys", 200),
     Row("POST", "api-keys", 201, body=_fixed({"name": "shop", "scopes": ["send"]})),
     Row("DELETE", "api-keys/<uuid:key_id>", 200),
+    Row("POST", "api-keys/<uuid:key_id>/rotate", 200),
+    Row("GET", "audit-log", 200),
 ]
 TEMPLATES = [
     Row("GET", "templates", 200),

@@ -23,6 +23,7 @@ PAGED = {
     "users",
     "users/<uuid:user_id>/devices",
     "api-keys",
+    "audit-log",
     "templates",
     "templates/<str:code>/versions",
     "notifications",

@@ -94,6 +94,7 @@ def test_in_redis_the_circuit_follows_the_same_rules(circuit: Circuit) -> None:
     assert [circuit.admit(token).verdict for token in ("t", "u")] == ["trial", "half_open"]
     assert circuit.report("u", ok=False) is None
     assert circuit.report("t", ok=False) == "open"
+    assert circuit.view("p").opened_ago == pytest.approx(0.35, abs=0.15)
     time.sleep(0.35)
     assert circuit.admit("dead").verdict == "trial"
     time.sleep(RULES.trial_seconds + 0.05)
@@ -102,6 +103,7 @@ def test_in_redis_the_circuit_follows_the_same_rules(circuit: Circuit) -> None:
     assert circuit.admit("last").verdict == "trial"
     assert circuit.report("dead", ok=True) is None
     assert circuit.report("last", ok=True) == "closed"
+    assert circuit.view("p").opened_ago is None
     assert circuit.admit("z").verdict == "closed"
 
 

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -104,7 +105,8 @@ def test_every_demo_template_renders_in_every_language(tmp_path: Path) -> None:
 
 
 def test_production_has_no_demo(manage: Manage) -> None:
-    secrets = {"SECRET_KEY": "a" * 40, "JWT_SIGNING_KEY": "b" * 40}
+    names = ("SECRET_KEY", "JWT_SIGNING_KEY", "FIELD_ENCRYPTION_KEYS")
+    secrets = {name: token_hex(24) for name in names}
     result = manage("seed_demo", NOTIFIER_ENV="production", **secrets)
     assert result.returncode == 1
     assert "production" in result.stderr

@@ -179,6 +179,14 @@ def test_a_lease_shorter_than_a_call_is_a_warning(settings: Settings) -> None:
     slow = parse_provider_urls("smtp://mail?timeout=25", channel="email")
     settings.EMAIL_PROVIDER_URLS = slow
     assert check_lease().state == "warning"
+    assert check_lease().mend == "export SEND_LEASE_SECONDS=84"
+
+
+def test_a_lease_that_stops_workers_is_a_failure(settings: Settings) -> None:
+    settings.EMAIL_PROVIDER_URLS = parse_provider_urls("smtp://mail", channel="email")
+    settings.SEND_LEASE_SECONDS = 38
+    settings.NOTIFIER_ENV = "staging"
+    assert check_lease().state == "failed"
 
 
 @pytest.mark.parametrize(

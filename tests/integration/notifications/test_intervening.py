@@ -1,6 +1,6 @@
 """Cancel, replay, dead letters, and what the outside reports."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import permutations
 from typing import Any
 from uuid import UUID, uuid4
@@ -119,6 +119,7 @@ def test_dead_letters_are_listed_newest_first_and_by_filter(key: Caller) -> None
     assert ids_of(key.get("/dead-letters?provider=two")) == [second]
     assert ids_of(key.get("/dead-letters?notification_type=push")) == [second]
     assert ids_of(key.get("/dead-letters?template_code=welcome")) == []
+    assert ids_of(key.get("/dead-letters?recipient=ada@example.org")) == [first]
     middle = Notification.objects.get(pk=second).finished_at
     assert middle is not None
     moment = middle.isoformat().replace("+00:00", "Z")
@@ -161,6 +162,7 @@ def test_dead_letters_are_replayed_by_ids(key: Caller) -> None:
         {"error_code": "smtp_550"},
         {"provider": "one"},
         {"notification_type": "email"},
+        {"recipient": "ada@example.org"},
         {"failed_before": "2999-01-01T00:00:00Z", "error_code": "smtp_550"},
         {"failed_after": "2020-01-01T00:00:00Z", "provider": "one"},
     ],
@@ -179,6 +181,22 @@ def test_a_limit_takes_the_oldest_first(key: Caller) -> None:
     ids = [finish(accept(key), "failed", error_code="smtp_550") for _ in range(3)]
     answer = key.post("/dead-letters/replay", {"error_code": "smtp_550", "limit": 2})
     assert set(answer.data["ids"]) == {str(each) for each in ids[:2]}
+
+
+def test_a_rate_makes_each_due_in_its_turn(key: Caller) -> None:
+    ids = [finish(accept(key), "failed", error_code="smtp_550") for _ in range(3)]
+    body = {"error_code": "smtp_550", "per_second": 0.1}
+    assert key.post("/dead-letters/replay", body).data["changed"] == 3
+    rows = Notification.objects.in_bulk(ids)
+    first = rows[ids[0]].due_at
+    waits = [round((rows[each].due_at - first).total_seconds()) for each in ids]
+    assert waits == [0, 10, 20]
+    last = key.get(f"/notifications/{ids[2]}/timeline").data[-1]
+    assert (last["status"], last["reason"]) == ("pending", "replay")
+    assert datetime.fromisoformat(last["due_at"]) == rows[ids[2]].due_at
+    for wrong in (0, -1, 1e9, "fast"):
+        answer = key.post("/dead-letters/replay", {**body, "per_second": wrong})
+        assert (answer.status, answer.fields) == (400, ["per_second"])
 
 
 def test_discarded_dead_letters_stay_failed_and_are_explained(key: Caller) -> None:

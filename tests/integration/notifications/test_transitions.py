@@ -69,6 +69,7 @@ def _row(organization: Organization) -> dict[str, Any]:
         "correlation_id": "test",
         "request_digest": "",
         "recipient": "ada@example.org",
+        "recipient_index": "",
         "platform": "",
         "template_code": "",
         "language": "",

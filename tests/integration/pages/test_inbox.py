@@ -213,4 +213,6 @@ def test_outside_development_only_staff_gets_in(settings: Settings, operator: Cl
 def test_the_root_leads_to_what_is_worth_seeing(settings: Settings) -> None:
     assert Client().get("/")["Location"] == "/inbox"
     settings.NOTIFIER_ENV = "production"
+    assert Client().get("/")["Location"] == "/admin/"
+    settings.API_DOCS = "public"
     assert Client().get("/")["Location"] == "/api/docs"

@@ -158,8 +158,8 @@ def test_dead_letters_are_replayed_and_discarded(
     page = read(operator, DEAD_LETTERS)
     assert "first@example.org" in page
     assert "sent@example.org" not in page
-    act(operator, DEAD_LETTERS, "replay_letters", first, sent)
-    act(operator, DEAD_LETTERS, "discard_letters", second)
+    act(operator, DEAD_LETTERS, "replay_letters", first, sent, confirmed="1")
+    act(operator, DEAD_LETTERS, "discard_letters", second, confirmed="1", reason="Left us")
     assert "first@example.org" not in read(operator, DEAD_LETTERS)
     assert not DeadLetter.objects.exists()
     states = {row.pk: (row.status, row.reason) for row in Notification.objects.all()}
@@ -167,7 +167,7 @@ def test_dead_letters_are_replayed_and_discarded(
     assert states[second.pk] == ("failed", "discarded")
     assert states[sent.pk][0] == "sent"
     story = read(operator, f"{NOTIFICATIONS}{second.pk}/change/")
-    assert "in the admin, by user" in story
+    assert "Left us (in the admin, by user" in story
 
 
 def test_who_may_only_look_gets_no_actions(organization: Organization) -> None:

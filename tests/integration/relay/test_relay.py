@@ -53,6 +53,7 @@ def store(organization_id: UUID, **more: Any) -> UUID:
         "request_id": None,
         "request_digest": "",
         "recipient": "ada@example.org",
+        "recipient_index": "",
         "platform": "",
         "template_code": "",
         "language": "",

@@ -8,6 +8,7 @@ from apps.delivery.models import CapturedMessage
 from apps.notifications.models import Notification
 from apps.notifications.services.suppressing import mark_suppressed
 from apps.notifications.services.unsubscribing import read_unsubscription
+from apps.users.models import index_email
 from deploy.local.servers import RabbitMQ
 from notifier.models import Organization
 from tests.factories import make_device, make_organization, make_user
@@ -125,7 +126,7 @@ def test_a_user_is_found_under_the_present_address(
     user = make_user(organization=organization, email="old@example.org")
     row = write(shop, "receipt", user_id=str(user.pk))
     suppress(organization, "old@example.org")
-    user.email = user.email_key = "new@example.org"
+    user.email, user.email_key = "new@example.org", index_email("new@example.org")
     user.save()
     assert deliver(row) == [("sent", "")]
 

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.notifications.models import Suppression
-from apps.notifications.services.unsubscribing import Unsubscription, sign_unsubscription
+from apps.notifications.services.unsubscribing import Unsubscription, seal_unsubscription
 from deploy.local.ports import pick_free_port
 from notifier.models import Organization
 from tests.factories import make_organization
@@ -24,7 +24,7 @@ FORM = "application/x-www-form-urlencoded"
 
 @pytest.fixture
 def token(organization: Organization) -> str:
-    return sign_unsubscription(wish_of(organization))
+    return seal_unsubscription(wish_of(organization))
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_a_token_that_is_not_ours_is_a_friendly_404(mail_client: Client, token: 
 
 def test_a_link_of_an_organization_that_is_gone_is_not_known(mail_client: Client) -> None:
     gone = make_organization()
-    token = sign_unsubscription(wish_of(gone))
+    token = seal_unsubscription(wish_of(gone))
     gone.delete()
     assert mail_client.post(f"/unsubscribe/{token}", "", content_type=FORM).status_code == 404
 

@@ -10,7 +10,7 @@ from apps.delivery.services.breakers import ProviderBreaker, list_breakers, rese
 from notifier.breaker import BreakerView
 from notifier.management.command_line import as_json, one_line_errors, write_table
 
-HEADERS = ("provider", "channel", "state", "failures", "retry after", "reason")
+HEADERS = ("provider", "channel", "state", "failures", "since", "retry after", "reason")
 NOT_SHARED = "needs {missing}; one process can be asked through the API: GET /api/v1/breakers"
 
 
@@ -44,9 +44,11 @@ class Command(BaseCommand):
 def _as_row(breaker: ProviderBreaker, view: BreakerView) -> dict[str, Any]:
     fields = asdict(view)
     fields["retry_after"] = round(view.retry_after, 3)
+    fields["opened_ago"] = None if view.opened_ago is None else round(view.opened_ago, 3)
     return {"provider": fields.pop("name"), "channel": breaker.channel, **fields}
 
 
 def _as_cells(breaker: ProviderBreaker, view: BreakerView) -> tuple[object, ...]:
     wait = f"{view.retry_after:.1f} s" if view.retry_after else ""
-    return breaker.name, breaker.channel, view.state, view.failures, wait, view.reason
+    since = "" if view.opened_ago is None else f"{view.opened_ago:.0f} s"
+    return breaker.name, breaker.channel, view.state, view.failures, since, wait, view.reason

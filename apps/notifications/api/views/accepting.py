@@ -1,6 +1,6 @@
 """The routes that accept: single notifications and bulk."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -35,6 +35,8 @@ ACCEPT_EXAMPLE = OpenApiExample(
     },
     request_only=True,
 )
+# An unknown user or template; missing variables, another body under the same request_id.
+REFUSALS: dict[int, Any] = {404: None, 422: None}
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER, description="Alias of request_id"
 )
@@ -73,7 +75,7 @@ class AcceptView(LeanView):
         tags=[TAG],
         request=NotificationOrder,
         parameters=[IDEMPOTENCY_KEY],
-        responses={202: AcceptedNotification, 200: AcceptedNotification},
+        responses={202: AcceptedNotification, 200: AcceptedNotification, **REFUSALS},
         examples=[ACCEPT_EXAMPLE],
     )
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -99,7 +101,7 @@ class EmailNotificationView(ChannelNotificationView):
         tags=[TAG],
         request=ChannelOrder,
         parameters=[IDEMPOTENCY_KEY],
-        responses={202: AcceptedNotification, 200: AcceptedNotification},
+        responses={202: AcceptedNotification, 200: AcceptedNotification, **REFUSALS},
     )
     def post(self, request: HttpRequest) -> HttpResponse:
         return self.accept_order(request)
@@ -114,7 +116,7 @@ class PushNotificationView(ChannelNotificationView):
         tags=[TAG],
         request=ChannelOrder,
         parameters=[IDEMPOTENCY_KEY],
-        responses={202: AcceptedNotification, 200: AcceptedNotification},
+        responses={202: AcceptedNotification, 200: AcceptedNotification, **REFUSALS},
     )
     def post(self, request: HttpRequest) -> HttpResponse:
         return self.accept_order(request)
@@ -129,7 +131,7 @@ class BulkView(LeanView):
         tags=[TAG],
         request=BulkOrder,
         parameters=[IDEMPOTENCY_KEY],
-        responses={202: BulkAnswer, 200: BulkAnswer},
+        responses={202: BulkAnswer, 200: BulkAnswer, **REFUSALS},
     )
     def post(self, request: HttpRequest) -> HttpResponse:
         order = read_body(request, UnreadBulkOrder, max_bytes=MAX_BULK_BODY)

@@ -18,12 +18,8 @@ from apps.notifications.api.serializers import (
     UsageAnswer,
     show_batch,
 )
-from apps.notifications.services.reading import (
-    count_per_hour,
-    count_template_usage,
-    find_batch,
-    summarise_providers,
-)
+from apps.notifications.services.reading import count_template_usage, find_batch
+from apps.notifications.services.statistics import report_statistics
 from apps.templates.services import get_template
 from notifier.api.envelope import answer
 from notifier.api.pages import describe_whole, read_integer
@@ -59,10 +55,12 @@ class StatisticsView(ApiView):
     )
     def get(self, request: Request) -> HttpResponse:
         hours = read_integer(request, "hours", default=24, minimum=1, maximum=168)
-        since = timezone.now() - timedelta(hours=hours)
+        now = timezone.now()
+        since = now - timedelta(hours=hours)
         organization_id = principal_of(request).organization_id
-        providers = summarise_providers(organization_id=organization_id, since=since)
-        per_hour = count_per_hour(organization_id=organization_id, since=since)
+        providers, per_hour = report_statistics(
+            organization_id=organization_id, since=since, now=now
+        )
         return answer(
             StatisticsAnswer(
                 since=since,

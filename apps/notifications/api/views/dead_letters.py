@@ -7,14 +7,19 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 
-from apps.notifications.api.filters import read_choice, read_text, read_time
-from apps.notifications.api.serializers import (
+from apps.notifications.api.filters import (
+    read_choice,
+    read_recipient,
+    read_text,
+    read_time,
+)
+from apps.notifications.api.selections import (
     DeadLetterSelection,
     DiscardSelection,
-    NotificationAnswer,
+    ReplaySelection,
     SelectionAnswer,
-    show_notification,
 )
+from apps.notifications.api.serializers import NotificationAnswer, show_notification
 from apps.notifications.models import Channel, Notification
 from apps.notifications.services.intervening import (
     Selection,
@@ -34,6 +39,7 @@ FILTERS = [
     OpenApiParameter("error_code"),
     OpenApiParameter("provider"),
     OpenApiParameter("template_code"),
+    OpenApiParameter("recipient"),
     OpenApiParameter("failed_after", OpenApiTypes.DATETIME),
     OpenApiParameter("failed_before", OpenApiTypes.DATETIME),
     OpenApiParameter("page", OpenApiTypes.INT),
@@ -65,14 +71,15 @@ class ReplayDeadLettersView(LeanView):
     @extend_schema(
         operation_id="replay_dead_letters",
         summary="Send given-up notifications again",
+        description="With `per_second` they become due one after the other, oldest first.",
         tags=[TAG],
-        request=DeadLetterSelection,
+        request=ReplaySelection,
         responses={202: SelectionAnswer, 200: SelectionAnswer},
     )
     def post(self, request: HttpRequest) -> HttpResponse:
-        body = read_body(request, DeadLetterSelection)
+        body = read_body(request, ReplaySelection)
         ids = _select(body, principal_of(request))
-        changed = [] if body.dry_run else replay_dead_letters(ids=ids)
+        changed = [] if body.dry_run else replay_dead_letters(ids=ids, per_second=body.per_second)
         return _show_selection(ids, changed, dry_run=body.dry_run, done="Replay accepted")
 
 
@@ -96,11 +103,13 @@ class DiscardDeadLettersView(LeanView):
 def _select(body: DeadLetterSelection, principal: Principal) -> list[UUID]:
     selection = Selection(
         organization_id=principal.organization_id,
+        mode="test" if principal.mode == "test" else None,
         ids=body.ids,
         notification_type=body.notification_type,
         error_code=body.error_code,
         provider=body.provider,
         template_code=body.template_code,
+        recipient=body.recipient,
         failed_after=as_utc(body.failed_after, field="failed_after"),
         failed_before=as_utc(body.failed_before, field="failed_before"),
         limit=body.limit,
@@ -126,6 +135,7 @@ def _read_filters(request: HttpRequest) -> dict[str, object]:
         "error_code": read_text(request, "error_code"),
         "provider": read_text(request, "provider"),
         "template_code": read_text(request, "template_code"),
+        "recipient_index": read_recipient(request),
         "finished_at__gte": read_time(request, "failed_after"),
         "finished_at__lt": read_time(request, "failed_before"),
     }

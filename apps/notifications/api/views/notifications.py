@@ -131,7 +131,7 @@ class CancelView(ApiView):
         summary="Cancel a notification that is still pending",
         tags=[TAG],
         request=None,
-        responses={200: NotificationAnswer},
+        responses={200: NotificationAnswer, 409: None},
     )
     def post(self, request: Request, notification_id: UUID) -> HttpResponse:
         notification = find_writable(request, notification_id)
@@ -146,7 +146,7 @@ class ReplayView(ApiView):
         summary="Send a failed notification again",
         tags=[TAG],
         request=None,
-        responses={202: NotificationAnswer},
+        responses={202: NotificationAnswer, 409: None},
     )
     def post(self, request: Request, notification_id: UUID) -> HttpResponse:
         notification = find_writable(request, notification_id)
@@ -169,14 +169,19 @@ def find_readable(request: Request, notification_id: UUID) -> Notification:
 
 
 def find_writable(request: Request, notification_id: UUID) -> Notification:
-    """Return a notification that the caller may change: its own, or any with `send`."""
+    """Return a notification that the caller may change: its own, or any with `send`.
+
+    A test key changes only what was sent with one.
+    """
     principal = principal_of(request)
     if principal.can("send"):
         rows = Notification.objects.in_organization(principal.organization_id)
-        return _find_among(rows, notification_id)
-    notification = find_readable(request, notification_id)
-    if not principal.is_user(notification.user_id):
-        principal.require("send")
+        notification = _find_among(rows, notification_id)
+    else:
+        notification = find_readable(request, notification_id)
+        if not principal.is_user(notification.user_id):
+            principal.require("send")
+    principal.require_mode(notification.mode)
     return notification
 
 

@@ -27,7 +27,7 @@ class StatusReportView(LeanView):
         summary="Report what became of a notification",
         tags=["Status callback"],
         request=StatusReport,
-        responses={202: ReportAccepted},
+        responses={202: ReportAccepted, 404: None},
     )
     def post(self, request: HttpRequest) -> HttpResponse:
         report = read_body(request, StatusReport)

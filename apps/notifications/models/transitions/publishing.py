@@ -6,6 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from apps.notifications.models.change import TABLE, apply_change, as_datetime
+from apps.notifications.models.notification import Notification
+from notifier.encrypted_fields import sealed_columns
 from notifier.sql import (
     as_uuid,
     encode_ids,
@@ -27,13 +29,14 @@ _NEW_COLUMNS = {
     "request_digest": "text",
     "user_id": "uuid",
     "recipient": "text",
+    "recipient_index": "text",
     "platform": "text",
     "template_version_id": "uuid",
     "template_code": "text",
     "language": "text",
-    "content": "jsonb",
-    "variables": "jsonb",
-    "metadata": "jsonb",
+    "content": "text",
+    "variables": "text",
+    "metadata": "text",
     "delivery_guarantee": "text",
     "status": "text",
     "reason": "text",
@@ -42,11 +45,15 @@ _NEW_COLUMNS = {
 }
 
 
+_SEALED = sealed_columns(Notification)
+
+
 def insert_accepted(rows: Sequence[Mapping[str, Any]]) -> dict[UUID, datetime]:
     """Store new notifications (column → value) with their first event, and wake the relay.
 
     Returns ids and creation times of those stored; a row whose `request_id` its organization
-    has already used is left out, decided by the unique constraint alone.
+    has already used is left out, decided by the unique constraint alone. What is private is sealed
+    here, so that the statement carries nothing readable.
     """
     columns = ", ".join(_NEW_COLUMNS)
     values = ", ".join(_new_value(name) for name in _NEW_COLUMNS)
@@ -58,7 +65,12 @@ def insert_accepted(rows: Sequence[Mapping[str, Any]]) -> dict[UUID, datetime]:
         " 0, 0, 0, 0, '', '', '', '', '{}', '[]'"
         f" FROM {json_rows_sql(_NEW_COLUMNS)} AS r WHERE true ON CONFLICT DO NOTHING"
     )
-    stored = apply_change(insert, [encode_rows(rows)], returning="id, created_at", wakes=True)
+    stored = apply_change(
+        insert,
+        [encode_rows([_seal_row(row) for row in rows])],
+        returning="id, created_at",
+        wakes=True,
+    )
     return {as_uuid(row[0]): as_datetime(row[1]) for row in stored}
 
 
@@ -69,6 +81,16 @@ def return_unpublished(ids: Sequence[UUID], *, reason: str = "broker_unavailable
         f" lease_until = NULL WHERE n.id IN ({ids_sql()}) AND n.status = 'queued'"
     )
     apply_change(update, [reason, encode_ids(ids)], wakes=True)
+
+
+def _seal_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row as it is stored; None is NULL in every column."""
+    sealed = {
+        name: field.to_stored(row[name])
+        for name, field in _SEALED.items()
+        if row[name] is not None
+    }
+    return {**row, **sealed}
 
 
 def _new_value(name: str) -> str:

@@ -1,5 +1,6 @@
 """Users and what they want to receive."""
 
+from contextlib import AbstractContextManager, nullcontext
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -25,6 +26,7 @@ from apps.users.api.serializers import (
 from apps.users.models import Role, User, UserQuerySet
 from notifier.api.bodies import read_body
 from notifier.api.envelope import answer
+from notifier.api.limits import limit_attempts
 from notifier.api.pages import paginate
 from notifier.api.views import ApiView, principal_of
 from notifier.errors import InvalidRequest, NotFound
@@ -64,19 +66,27 @@ class UserView(ApiView):
     @schema.update_user
     def patch(self, request: Request, user_id: UUID) -> HttpResponse:
         body = read_body(request, UpdateUserBody)
-        user = services.update_account(
-            caller=principal_of(request),
-            user_id=user_id,
-            changes=changes_of(body),
-            password=password_change_of(body),
-            now=timezone.now(),
-        )
+        password = password_change_of(body)
+        with _limit_guesses(request, user_id) if password else nullcontext():
+            user = services.update_account(
+                caller=principal_of(request),
+                user_id=user_id,
+                changes=changes_of(body),
+                password=password,
+                now=timezone.now(),
+            )
         return answer(describe_user(user), "User changed")
 
     @schema.erase_user
     def delete(self, request: Request, user_id: UUID) -> HttpResponse:
         services.erase_user(caller=principal_of(request), user_id=user_id, now=timezone.now())
         return answer(None, "User erased")
+
+
+class ExportView(ApiView):
+    @schema.export_user
+    def get(self, request: Request, user_id: UUID) -> HttpResponse:
+        return answer(services.export_user(caller=principal_of(request), user_id=user_id))
 
 
 class UserByEmailView(ApiView):
@@ -120,6 +130,13 @@ class PreferencesView(ApiView):
             now=timezone.now(),
         )
         return answer(describe_preferences(user), "Preferences changed")
+
+
+def _limit_guesses(request: Request, user_id: UUID) -> AbstractContextManager[None]:
+    """Whoever has stolen an access token may not try out passwords with it."""
+    return limit_attempts(
+        request, account=str(user_id), failures=(InvalidRequest,), by_address=False
+    )
 
 
 def _filter_users(request: Request) -> UserQuerySet:

@@ -1,4 +1,4 @@
-"""The admin's pages for what the worker side keeps: unreadable and captured messages."""
+"""The pages of what the worker side keeps: unreadable messages, and captured ones."""
 
 from typing import Any
 

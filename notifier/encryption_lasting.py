@@ -1,0 +1,78 @@
+"""What must outlive every field key: the index by which sealed addresses are found, and links.
+
+Both use one random key that is made once, by `migrate`, and stored sealed by the field keys.
+Rotation seals it again; it stays the same, so neither indexes nor links in old mails change.
+"""
+
+import hmac
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+from functools import lru_cache
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+
+from notifier.encryption import NONCE_BYTES, derive_key, seal, unseal
+from notifier.errors import Unavailable
+from notifier.sql import run
+
+INDEX_LENGTH: Final = 22  # characters: 128 bits as base64 without padding
+_INDEX_BYTES: Final = 16
+_PLACE: Final = b"notifier_lastingkey.wrapped"
+_NAME: Final = "index"
+_opened: dict[str, bytes] = {}
+
+
+def blind_index(text: str) -> str:
+    """Return what stands for a text in look-ups: equal texts have equal indexes.
+
+    Keyed (HMAC-SHA256), so that a copy of the database cannot be searched for guessed addresses.
+    """
+    digest = hmac.digest(_lasting_key(), text.encode(), "sha256")[:_INDEX_BYTES]
+    return urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def seal_link(text: bytes, *, purpose: bytes) -> str:
+    """Return `text` encrypted for a URL that never expires."""
+    nonce = os.urandom(NONCE_BYTES)
+    sealed = _link_cipher(_lasting_key()).encrypt(nonce, text, purpose)
+    return urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode()
+
+
+def open_link(token: str, *, purpose: bytes) -> bytes | None:
+    """Return what `seal_link` sealed for this purpose; None for what it did not seal."""
+    try:
+        raw = urlsafe_b64decode(token.encode() + b"=" * (-len(token) % 4))
+        return _link_cipher(_lasting_key()).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], purpose)
+    except (Base64Error, InvalidTag, ValueError):
+        return None
+
+
+def create_lasting_key() -> None:
+    """Make the key unless there is one; of several that do so at once, one makes it."""
+    run(
+        "INSERT INTO notifier_lastingkey (name, wrapped, created_at)"
+        " VALUES (%s, %s, CURRENT_TIMESTAMP) ON CONFLICT DO NOTHING",
+        [_NAME, seal(os.urandom(32).hex().encode(), place=_PLACE)],
+    )
+
+
+def _lasting_key() -> bytes:
+    """Return the key, read once by each process.
+
+    Never made here: a key that is made in a transaction which then fails would leave this process
+    with indexes that nobody else can compute.
+    """
+    if _NAME not in _opened:
+        rows = run("SELECT wrapped FROM notifier_lastingkey WHERE name = %s", [_NAME])
+        if not rows:
+            raise Unavailable("the index key is missing: run `manage.py migrate`", retry_after=60)
+        _opened[_NAME] = bytes.fromhex(unseal(rows[0][0], place=_PLACE).decode())
+    return _opened[_NAME]
+
+
+@lru_cache(maxsize=1)
+def _link_cipher(lasting_key: bytes) -> AESGCMSIV:
+    return AESGCMSIV(derive_key(lasting_key, purpose=b"notifier links"))
