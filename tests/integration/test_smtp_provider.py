@@ -31,9 +31,11 @@ from tests.standins.processes import SmtpSink, read_mail
 ACCOUNT = f"{LOGIN[0]}:{LOGIN[1]}@"
 
 
-@pytest.fixture(scope="module")
-def plain_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmtpSink]:
-    yield from run(SmtpSink(tmp_path_factory.mktemp("plain")))
+@pytest.fixture(scope="module", params=[True, False], ids=["pipelining", "step by step"])
+def plain_process(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SmtpSink]:
+    yield from run(SmtpSink(tmp_path_factory.mktemp("plain"), pipelining=request.param))
 
 
 @pytest.fixture(scope="module")

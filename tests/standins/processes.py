@@ -105,10 +105,12 @@ class SmtpSink(StandinProcess):
         port: int | None = None,
         starttls: bool = False,
         tls: bool = False,
+        pipelining: bool = False,
         login: tuple[str, str] | None = None,
     ) -> None:
         super().__init__(folder, port=port)
         self._flags = ["--starttls"] * starttls + ["--tls"] * tls
+        self._flags += ["--pipelining"] * pipelining
         self._flags += ["--user", login[0], "--password", login[1]] if login else []
 
     @property

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 Channel = Literal["email", "push"]
 Platform = Literal["ios", "android", "web"]
@@ -126,6 +126,14 @@ class Provider(Protocol[MessageT_contra]):
 
     def close(self) -> None:
         """Give the kept connections back; nothing is sent after it."""
+
+
+@runtime_checkable
+class ForeseeingProvider(Protocol):
+    """A mail provider that saves a round trip when it knows what comes next."""
+
+    def send_foreseeing(self, message: EmailMessage, following: EmailMessage | None) -> str:
+        """As `send`; `following` is probably the next one, and is not sent before its own call."""
 
 
 def quote_provider(words: str | bytes, *, secrets: Iterable[str] = ()) -> str:

@@ -8,7 +8,12 @@ import ssl
 import time
 from collections import deque
 
-from apps.delivery.providers.contract import Channel, EmailMessage, InvalidProviderUrl
+from apps.delivery.providers.contract import (
+    Channel,
+    EmailMessage,
+    InvalidProviderUrl,
+    ProviderError,
+)
 from apps.delivery.providers.deadline import end_within
 from apps.delivery.providers.mime import build_mime, read_recipient, read_sender
 from apps.delivery.providers.smtp_connect import Security, SmtpServer
@@ -30,24 +35,36 @@ class SmtpProvider:
 
     def send(self, message: EmailMessage) -> str:
         """The server's queue id, or else the Message-ID, which its logs name too."""
+        return self.send_foreseeing(message, None)
+
+    def send_foreseeing(self, message: EmailMessage, following: EmailMessage | None) -> str:
+        """As `send`; announces the following message where the server pipelines."""
         envelope = _build_envelope(message)
         # The whole conversation: a server that answers each command just in time, or letter by
         # letter, must not outlast the lease on the notification.
         limits = self._server.timeouts
         with end_within(limits.connect + 2 * limits.read):
-            return self._deliver(envelope) or message.message_id
+            return self._deliver(envelope, _foresee(following)) or message.message_id
 
     def close(self) -> None:
         while session := self._take_idle():
             session.close()
 
-    def _deliver(self, envelope: Envelope) -> str:
+    def _deliver(self, envelope: Envelope, following: Envelope | None) -> str:
         """A kept connection may have died of old age: then, and only then, a new one follows."""
-        if kept := self._take_idle():
+        if kept := self._take_idle_for(envelope):
             with contextlib.suppress(ConnectionDropped):
-                return self._use(kept, envelope)
+                return self._use(kept, envelope, following)
             self._abandon_idle()
-        return self._use(SmtpSession(self._server), envelope)
+        return self._use(SmtpSession(self._server), envelope, following)
+
+    def _take_idle_for(self, envelope: Envelope) -> SmtpSession | None:
+        """One that was promised another message is no good for this one."""
+        while session := self._take_idle():
+            if session.can_take(envelope):
+                return session
+            session.abandon()
+        return None
 
     def _abandon_idle(self) -> None:
         """The others are older still; a goodbye to each would take time that the message needs."""
@@ -60,9 +77,9 @@ class SmtpProvider:
         except IndexError:
             return None
 
-    def _use(self, session: SmtpSession, envelope: Envelope) -> str:
+    def _use(self, session: SmtpSession, envelope: Envelope, following: Envelope | None) -> str:
         try:
-            return session.deliver(envelope)
+            return session.deliver(envelope, following=following)
         finally:
             if session.usable:
                 self._idle.append(session)
@@ -120,11 +137,19 @@ def _build_envelope(message: EmailMessage) -> Envelope:
     recipient = read_recipient(message)
     build = functools.partial(_build_data, message)
     return Envelope(
+        message_id=message.message_id,
         sender=str(read_sender(message)),
         recipient=str(recipient),
         needs_smtputf8=recipient.needs_smtputf8,
         build=build,
     )
+
+
+def _foresee(message: EmailMessage | None) -> Envelope | None:
+    """One that cannot be sent says so when it is its turn."""
+    with contextlib.suppress(ProviderError):
+        return _build_envelope(message) if message else None
+    return None
 
 
 def _build_data(message: EmailMessage, eight_bit: bool) -> bytes:

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import select
 import smtplib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,20 +23,40 @@ START_OF_DATA = 354
 TOO_LARGE = 552
 AUTHENTICATION_CODES = frozenset({530, 535, 538})
 QUEUE_ID = re.compile(r"\bqueued as (\S{1,100})", re.IGNORECASE)  # Postfix and its imitators
+CRLF = b"\r\n"
 GOODBYE_SECONDS = 1.0
 VERDICT_SHARE = 0.25  # of the read timeout: kept for the answer to the dot, however late it is
 
-Reply = tuple[int, bytes]
+Explain = Callable[[int, str], ProviderError]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
     """From whom and to whom; `build` makes the bytes, with 8-bit bodies where it may."""
 
+    message_id: str
     sender: str
     recipient: str
     needs_smtputf8: bool
     build: Callable[[bool], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A line, what another answer than the expected one means, and the expected one if not 2xx."""
+
+    line: bytes
+    explain: Explain
+    expected: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draft:
+    """A mail as one session takes it: its commands up to DATA, and what follows them."""
+
+    message_id: str
+    commands: tuple[Command, ...]
+    data: bytes
 
 
 class ConnectionDropped(Transient):
@@ -49,19 +70,31 @@ class SmtpSession:
         self._read_timeout = server.timeouts.read
         self._secrets = [server.password]
         self._smtp = connect_smtp(server)
+        self._pipelines = self._smtp.has_extn("pipelining")
+        self._announced: Draft | None = None
 
     @property
     def usable(self) -> bool:
         return self._smtp.sock is not None
 
-    def deliver(self, envelope: Envelope) -> str:
-        """Hand over one mail and return the server's queue id.
+    def can_take(self, envelope: Envelope) -> bool:
+        """Not while another message is announced."""
+        return self._announced is None or self._announced.message_id == envelope.message_id
 
-        The id is "" where the server names none. Raises ConnectionDropped when the mail is
-        surely not taken and the connection is lost, and the contract's errors.
+    def deliver(self, envelope: Envelope, *, following: Envelope | None = None) -> str:
+        """Hand over one mail and return the server's queue id, "" where it names none.
+
+        `following` is announced in the same write where the server pipelines (RFC 2920): that
+        saves its round trip, and only it can be delivered next.
+        Raises ConnectionDropped when the mail is surely not taken and the connection is lost, and
+        the contract's errors.
         """
         with end_earlier(self._read_timeout * VERDICT_SHARE):
-            self._offer(envelope)
+            if self._pipelines:
+                draft = self._ask_together(envelope)
+                self._hand_over(draft, self._foresee(following))
+            else:
+                self._hand_over(self._ask_one_by_one(envelope), None)
         return self._read_verdict()
 
     def close(self) -> None:
@@ -76,19 +109,60 @@ class SmtpSession:
         """Close without a word."""
         self._smtp.close()
 
-    def _offer(self, envelope: Envelope) -> None:
-        """Everything up to the dot after the message."""
+    def _prepare(self, envelope: Envelope) -> Draft:
         data = envelope.build(self._smtp.has_extn("8bitmime"))
         options = self._choose_options(envelope, data)
-        self._smtp.command_encoding = "utf-8" if envelope.needs_smtputf8 else "ascii"
-        self._command(f"MAIL FROM:<{envelope.sender}>{options}", explain=_explain_sender)
-        try:
-            self._command(f"RCPT TO:<{envelope.recipient}>", explain=_explain_recipient)
-            self._command("DATA", explain=_explain_recipient, expected=START_OF_DATA)
-        except ProviderError:
-            self._reset()
-            raise
-        self._hand_over(data)
+        commands = (
+            Command(f"MAIL FROM:<{envelope.sender}>{options}".encode(), _explain_sender),
+            Command(f"RCPT TO:<{envelope.recipient}>".encode(), _explain_recipient),
+            Command(b"DATA", _explain_recipient, START_OF_DATA),
+        )
+        return Draft(envelope.message_id, commands, _stuff_dots(data) + b".\r\n")
+
+    def _foresee(self, following: Envelope | None) -> Draft | None:
+        """One that cannot be built says so when it is its turn."""
+        with contextlib.suppress(ProviderError):
+            return self._prepare(following) if following else None
+        return None
+
+    def _ask_one_by_one(self, envelope: Envelope) -> Draft:
+        draft = self._prepare(envelope)
+        for command in draft.commands:
+            self._send(command.line + CRLF)
+            refusal = self._hear(command)
+            if refusal is not None:
+                self._reset()
+                raise refusal
+        return draft
+
+    def _ask_together(self, envelope: Envelope) -> Draft:
+        announced, self._announced = self._announced, None
+        draft = announced or self._prepare(envelope)
+        if announced is None:
+            self._send(_join_lines(draft))
+        answers = [self._hear(command) for command in draft.commands]
+        refusals = [answer for answer in answers if answer is not None]
+        if refusals:
+            self._leave_refused(has_permission=answers[-1] is None)
+            raise refusals[0]
+        if announced is not None and self._has_ended():
+            # The permission came before the end: without this, the message would be in doubt.
+            raise self._drop("lost before the message", code="connection_lost")
+        return draft
+
+    def _leave_refused(self, *, has_permission: bool) -> None:
+        if has_permission:
+            # The server waits for the message of a refused mail: there is no other way out.
+            self._smtp.close()
+        self._reset()
+
+    def _has_ended(self) -> bool:
+        """Has the server sent what nobody asked for: a goodbye, or the end of the connection?"""
+        if self._smtp.sock is None:
+            return True
+        poll = select.poll()
+        poll.register(self._smtp.sock, select.POLLIN)
+        return bool(poll.poll(0))
 
     def _choose_options(self, envelope: Envelope, data: bytes) -> str:
         offers = self._smtp.has_extn
@@ -104,28 +178,29 @@ class SmtpSession:
         }
         return "".join(option for option, wanted in options.items() if wanted)
 
-    def _command(
-        self,
-        line: str,
-        *,
-        explain: Callable[[int, str], ProviderError],
-        expected: int | None = None,
-    ) -> None:
-        code, words = self._ask(line)
-        if code == expected or (expected is None and 200 <= code < 300):
-            return
+    def _hear(self, command: Command) -> ProviderError | None:
+        """Return what the answer to a command refuses, None where it is as expected."""
+        code, words = self._read_answer()
+        if code == command.expected or (command.expected is None and 200 <= code < 300):
+            return None
         if 400 <= code < 600:
-            raise explain(code, f"{code} {words}")
+            return command.explain(code, f"{code} {words}")
         raise self._drop("the server's answer is unreadable", code="unreadable_answer")
 
-    def _ask(self, line: str) -> tuple[int, str]:
+    def _send(self, lines: bytes) -> None:
+        self._renew_timeout()
+        try:
+            self._smtp.send(lines)
+        except smtplib.SMTPServerDisconnected as exc:
+            raise _explain_loss(exc) from exc
+
+    def _read_answer(self) -> tuple[int, str]:
         """Nothing is handed over yet, so that every loss here is a ConnectionDropped."""
         self._renew_timeout()
         try:
-            code, answer = self._smtp.docmd(line)
+            code, answer = self._smtp.getreply()
         except smtplib.SMTPServerDisconnected as exc:
-            reason = name_loss(exc)
-            raise ConnectionDropped(f"lost before the message: {reason}", code=reason) from exc
+            raise _explain_loss(exc) from exc
         except smtplib.SMTPResponseException as exc:  # smtplib's own, for an endless line
             raise self._drop("the server's answer is endless", code="unreadable_answer") from exc
         words = quote_provider(answer, secrets=self._secrets)
@@ -133,14 +208,17 @@ class SmtpSession:
             raise self._drop(f"{code} {words}", code=f"smtp_{code}")
         return code, words
 
-    def _hand_over(self, data: bytes) -> None:
+    def _hand_over(self, draft: Draft, following: Draft | None) -> None:
         self._renew_timeout()
         try:
-            # One call: where it fails, the dot at its end has not left.
-            self._smtp.send(_stuff_dots(data) + b".\r\n")
+            self._smtp.send(draft.data + (_join_lines(following) if following else b""))
         except smtplib.SMTPServerDisconnected as exc:
             reason = name_loss(exc)
+            if following:
+                raise Uncertain(f"lost around the message's end: {reason}", code=reason) from exc
+            # One call: where it fails, the dot at its end has not left.
             raise ConnectionDropped(f"lost within the message: {reason}", code=reason) from exc
+        self._announced = following
 
     def _read_verdict(self) -> str:
         self._renew_timeout()
@@ -170,8 +248,11 @@ class SmtpSession:
         if not self.usable:
             return
         try:
-            self._command("RSET", explain=_explain_recipient)
+            self._send(b"RSET" + CRLF)
+            is_fit = self._hear(Command(b"RSET", _explain_recipient)) is None
         except ProviderError:
+            is_fit = False
+        if not is_fit:
             self._smtp.close()  # not fit for another message; the refusal itself is reported
 
     def _renew_timeout(self) -> None:
@@ -182,6 +263,15 @@ class SmtpSession:
     def _drop(self, words: str, *, code: str) -> ConnectionDropped:
         self._smtp.close()
         return ConnectionDropped(words, code=code)
+
+
+def _join_lines(draft: Draft) -> bytes:
+    return b"".join(command.line + CRLF for command in draft.commands)
+
+
+def _explain_loss(error: smtplib.SMTPServerDisconnected) -> ConnectionDropped:
+    reason = name_loss(error)
+    return ConnectionDropped(f"lost before the message: {reason}", code=reason)
 
 
 def _explain_sender(code: int, words: str) -> ProviderError:

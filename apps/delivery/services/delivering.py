@@ -4,17 +4,19 @@ Claim (committed) → check and render → provider, outside any transaction →
 arrive any number of times: the claim decides.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 import structlog
 from django.conf import settings
 
 from apps.delivery.retry import PARK_SECONDS, RetryPolicy
+from apps.delivery.services.composing import compose
 from apps.delivery.services.leases import Lease, LeaseLost
 from apps.delivery.services.pacing import split_by_pace
 from apps.delivery.services.recording import OutcomeRecorder
-from apps.delivery.services.sending import Guard, fail_of_a_bug, send_notification
+from apps.delivery.services.sending import Guard, Parcel, refuse_for_a_bug, send_parcel
 from apps.notifications.models import Notification, Status
 from apps.notifications.models.transitions import Outcome, return_unpublished
 from apps.notifications.services.suppressing import mark_suppressed
@@ -71,30 +73,50 @@ def _send_all(lease: Lease, recorder: OutcomeRecorder, unbegun: list[UUID]) -> N
         recorder.flush_when_due()
         lease.hold(notification_id)
 
-    for notification in _load_readable(lease, recorder, unbegun):
-        unbegun.remove(notification.pk)
-        outcome = _send_safely(notification, lease, guard)
+    rows = _load_readable(lease, recorder, unbegun)
+    for parcel, following in _look_ahead(_compose_safely(row, lease) for row in rows):
+        unbegun.remove(parcel.notification.pk)
+        outcome = _send_safely(parcel, guard, following)
         if outcome is not None:
             recorder.add(outcome)
 
 
-def _send_safely(notification: Notification, lease: Lease, guard: Guard) -> Outcome | None:
-    """Send one notification; None when it is not ours any more.
+def _look_ahead(parcels: Iterator[Parcel]) -> Iterator[tuple[Parcel, Parcel | None]]:
+    current = next(parcels, None)
+    while current is not None:
+        following = next(parcels, None)
+        yield current, following
+        current = following
 
-    A bug of ours ends in the notification's own outcome, not in its neighbours'.
-    """
+
+def _compose_safely(notification: Notification, lease: Lease) -> Parcel:
+    """Compose one notification; a bug of ours is its own outcome, not its neighbours'."""
     bind_correlation_id(notification.correlation_id)
     # The fence of the claim, whatever the row says by now: it alone proves that we hold it.
     notification.fence = lease.fences.get(notification.pk, notification.fence)
     try:
-        return send_notification(notification, guard=guard, policy=_policy(), now=lease.now())
+        content = compose(notification, now=lease.now())
+    except DATABASE_AWAY:
+        raise
+    except Exception as error:  # noqa: BLE001  # recorded as the outcome, and logged
+        content = refuse_for_a_bug(notification, error)
+    return Parcel(notification=notification, content=content)
+
+
+def _send_safely(parcel: Parcel, guard: Guard, following: Parcel | None) -> Outcome | None:
+    """Send one notification; None when it is not ours any more."""
+    notification = parcel.notification
+    bind_correlation_id(notification.correlation_id)
+    try:
+        return send_parcel(parcel, guard=guard, policy=_policy(), following=following)
     except LeaseLost:
         log.warning("lease_lost", notification_id=str(notification.pk))
         return None
     except DATABASE_AWAY:
         raise
     except Exception as error:  # noqa: BLE001  # recorded as the outcome, and logged
-        return fail_of_a_bug(notification, error)
+        refusal = refuse_for_a_bug(notification, error)
+        return send_parcel(replace(parcel, content=refusal), guard=guard, policy=_policy())
 
 
 def _load_readable(

@@ -12,7 +12,13 @@ from django.conf import settings
 from apps.delivery.models import CapturedMessage
 from apps.delivery.providers import build_provider
 from apps.delivery.providers.capture import CapturingProvider
-from apps.delivery.providers.contract import Channel, EmailMessage, PushMessage, Transient
+from apps.delivery.providers.contract import (
+    Channel,
+    EmailMessage,
+    ForeseeingProvider,
+    PushMessage,
+    Transient,
+)
 from apps.delivery.providers.urls import ProviderUrl
 from apps.delivery.services.gates import Gate, gate_for
 from notifier.breaker import Permit
@@ -41,7 +47,13 @@ class Outlet:
         """Hold the right to one call; raise Unavailable where there is none now."""
         return self.gate.passing() if self.gate else nullcontext()
 
-    def send(self, message: EmailMessage | PushMessage) -> str:
+    def send(
+        self, message: EmailMessage | PushMessage, following: EmailMessage | PushMessage | None
+    ) -> str:
+        """Send a message; `following` is what will probably be sent next."""
+        if isinstance(self.provider, ForeseeingProvider) and isinstance(message, EmailMessage):
+            hint = following if isinstance(following, EmailMessage) else None
+            return self.provider.send_foreseeing(message, hint)
         return str(self.provider.send(message))
 
     def close(self) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +9,7 @@ import structlog
 from django.conf import settings
 
 from apps.delivery.providers.contract import (
+    EmailMessage,
     Misconfigured,
     Permanent,
     ProviderError,
@@ -18,7 +18,7 @@ from apps.delivery.providers.contract import (
     Uncertain,
 )
 from apps.delivery.retry import RetryPolicy, Verdict, judge, park
-from apps.delivery.services.composing import Refusal, Target, compose
+from apps.delivery.services.composing import Refusal, Target
 from apps.delivery.services.gates import Unavailable
 from apps.delivery.services.outlets import Outlet, outlets_for
 from apps.notifications.models import Notification, Status
@@ -49,36 +49,63 @@ class Attempt:
     held: list[Unavailable] = field(default_factory=list)
 
 
-def fail_of_a_bug(notification: Notification, error: Exception) -> Outcome:
-    """Return the outcome of a notification that one of our own bugs stopped, and say so loudly.
+def refuse_for_a_bug(notification: Notification, error: Exception) -> Refusal:
+    """Return the refusal of a notification that one of our own bugs stopped, and say so loudly.
 
     It ends as a dead letter with the error's name, and can be replayed once the bug is mended; its
     neighbours in the chunk go on.
     """
     log.error("delivery_bug", notification_id=str(notification.pk), exc_info=error)
-    refusal = Refusal(status=Status.FAILED, reason="internal_error", error=type(error).__name__)
-    return _refused(notification, refusal)
+    return Refusal(status=Status.FAILED, reason="internal_error", error=type(error).__name__)
 
 
-def send_notification(
-    notification: Notification, *, guard: Guard, policy: RetryPolicy, now: datetime
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """A claimed notification, composed: what to send, or why nothing is to be sent."""
+
+    notification: Notification
+    content: list[Target] | Refusal
+
+    def first_message(self) -> EmailMessage | PushMessage | None:
+        return None if isinstance(self.content, Refusal) else self.content[0].message
+
+
+def send_parcel(
+    parcel: Parcel, *, guard: Guard, policy: RetryPolicy, following: Parcel | None = None
 ) -> Outcome:
-    """Send one claimed notification and return its outcome; raises nothing a provider does.
+    """Send one composed notification and return its outcome; raises nothing a provider does.
 
-    `guard` is asked before each provider call; what it raises goes through.
+    `guard` is asked before each provider call; what it raises goes through. `following` is what
+    will probably be sent next.
     """
-    composed = compose(notification, now=now)
-    if isinstance(composed, Refusal):
-        return _refused(notification, composed)
+    notification = parcel.notification
+    if isinstance(parcel.content, Refusal):
+        return _refused(notification, parcel.content)
     outlets = outlets_for(channel=notification.channel, mode=notification.mode)  # type: ignore[arg-type]  # the model's choices are the channels
-    attempts = [_attempt(notification, target, outlets, guard) for target in composed]
+    foreseen = _foresee(notification, following)
+    attempts = [
+        _attempt(notification, target, outlets, guard, foreseen) for target in parcel.content
+    ]
     for attempt in attempts:
         _forget_gone_device(attempt)
     return _sum_up(notification, attempts, policy=policy)
 
 
+def _foresee(
+    notification: Notification, following: Parcel | None
+) -> EmailMessage | PushMessage | None:
+    """What a test key sends goes another way."""
+    if following is None or following.notification.mode != notification.mode:
+        return None
+    return following.first_message()
+
+
 def _attempt(
-    notification: Notification, target: Target, outlets: Sequence[Outlet], guard: Guard
+    notification: Notification,
+    target: Target,
+    outlets: Sequence[Outlet],
+    guard: Guard,
+    foreseen: EmailMessage | PushMessage | None,
 ) -> Attempt:
     """Try the providers in order, always from the first.
 
@@ -90,7 +117,7 @@ def _attempt(
         try:
             with outlet.passing() as permit:
                 guard(notification.pk)
-                attempt.provider_message_id = outlet.send(target.message)
+                attempt.provider_message_id = outlet.send(target.message, foreseen)
         except Unavailable as held:
             attempt.held.append(held)
         except ProviderError as error:
