@@ -55,6 +55,7 @@ LANGUAGE_CODE = "en"
 INSTALLED_APPS = [
     "unfold",
     "django.contrib.admin",
+    "apps.users",  # before Django's, whose `changepassword` it replaces
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -67,7 +68,6 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "anymail",
     "notifier",
-    "apps.users",
     "apps.templates",
     "apps.notifications",
     "apps.delivery",
@@ -251,7 +251,6 @@ if NOTIFIER_ENV != DEVELOPMENT:
     # The prefix keeps other hosts of the domain from planting a cookie (RFC 6265bis).
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
     SECURE_HSTS_SECONDS = 31_536_000
-    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https:") else []
     if TRUSTED_PROXY_COUNT:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

@@ -5,6 +5,7 @@ One table serves the start (`read_configuration`), `manage.py config` and the do
 
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -307,6 +308,10 @@ def _generated_secret(path: Path) -> str:
     """Return the development secret kept in `path`, made at the first start."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(48))
+        fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(48))
+        with suppress(FileExistsError):  # another process was first: its secret is everybody's
+            path.hardlink_to(fresh)
+        fresh.unlink()
     return path.read_text().strip()

@@ -1,5 +1,6 @@
 """Structured logs: one JSON object (or one readable line) per event, with the correlation id."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -48,11 +49,27 @@ def logging_settings(*, log_format: str, level: str) -> dict[str, Any]:
 def _renderers(log_format: str) -> list[structlog.typing.Processor]:
     drop: structlog.typing.Processor = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if log_format == "json":
-        return [drop, _TRACEBACKS, structlog.processors.JSONRenderer(), _mask_line]
+        return [drop, _TRACEBACKS, _mask_values, structlog.processors.JSONRenderer()]
     console = structlog.dev.ConsoleRenderer(
         colors=False, exception_formatter=structlog.dev.plain_traceback
     )
     return [drop, console, _mask_line]
+
+
+def _mask_values(
+    _logger: Any, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Mask before JSON is written: its escapes would be taken for parts of an address."""
+    return {name: _mask_strings(value) for name, value in event.items()}
+
+
+def _mask_strings(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _mask_strings(each) for name, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_mask_strings(each) for each in value]
+    is_plain = value is None or isinstance(value, bool | int | float)
+    return value if is_plain else mask_addresses(str(value))
 
 
 def _mask_line(_logger: Any, _method: str, line: Any) -> str:

@@ -1,4 +1,4 @@
-"""The admin's sign-in page under the same limit of failed attempts as the API's."""
+"""The admin's pages that ask for a password, under the API's limit of failed attempts."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -8,12 +8,12 @@ from django.http import HttpRequest, HttpResponse
 from notifier.api.limits import limit_attempts, write_limit_fields
 from notifier.errors import RateLimited, Unauthenticated
 
-GUARDED: Final = "admin:login"
-_REDIRECT: Final = 302  # the page leads on when the password was right, and shows itself when not
+GUARDED: Final = frozenset({"admin:login", "admin:password_change"})
+_REDIRECT: Final = 302  # a page leads on when the password was right, and shows itself when not
 
 
 class SignInGuardMiddleware:
-    """Counts wrong passwords on the sign-in page, by address and by account; then 429."""
+    """Counts wrong passwords on these pages, by address and by account; then 429."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -25,7 +25,7 @@ class SignInGuardMiddleware:
         self, request: HttpRequest, view: Callable[..., HttpResponse], args: Any, kwargs: Any
     ) -> HttpResponse | None:
         match = request.resolver_match
-        if request.method != "POST" or match is None or match.view_name != GUARDED:
+        if request.method != "POST" or match is None or match.view_name not in GUARDED:
             return None
         return _sign_in(request, lambda: view(request, *args, **kwargs))
 
@@ -33,7 +33,7 @@ class SignInGuardMiddleware:
 def _sign_in(request: HttpRequest, show: Callable[[], HttpResponse]) -> HttpResponse:
     shown: list[HttpResponse] = []
     try:
-        with limit_attempts(request, account=request.POST.get("username", "")):
+        with limit_attempts(request, account=_account_of(request)):
             shown.append(show())
             _require_success(shown[0])
     except Unauthenticated:
@@ -43,6 +43,12 @@ def _sign_in(request: HttpRequest, show: Callable[[], HttpResponse]) -> HttpResp
         write_limit_fields(request, response)
         return response
     return shown[0]
+
+
+def _account_of(request: HttpRequest) -> str:
+    """Whose password it is: the signed-in person's, or whose the form says."""
+    user = request.user
+    return user.get_username() if user.is_authenticated else request.POST.get("username", "")
 
 
 def _require_success(response: HttpResponse) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from celery import current_app
 from django.core.cache import cache
+from django.test import override_settings
 from pytest_django.plugin import DjangoDbBlocker
 
 from deploy.local.errors import CannotRun
@@ -45,6 +46,13 @@ def pytest_terminal_summary(
 ) -> None:
     if message := config.stash.get(_left_out, ""):
         terminalreporter.write_line(message, yellow=True, bold=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_look_for_static_files() -> Iterator[None]:
+    """Each test client would look for all of them, which takes longer than a request."""
+    with override_settings(WHITENOISE_USE_FINDERS=False):
+        yield
 
 
 @pytest.fixture(scope="session")

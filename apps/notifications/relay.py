@@ -45,6 +45,8 @@ LINGER_SECONDS = 0.02
 # that waits in the queue keeps the size that it had. This only has to keep the workers busy.
 WAITING_PER_CONSUMER = 4
 LONGEST_PAUSE_SECONDS = 8.0
+# Each turn looks at as many rows of every organization that has some.
+MOST_AT_ONCE = 2000
 RECEIPTS_AT_ONCE = 1000
 # What was hinted at and is not done after so long is hinted at again.
 HINT_GRACE = timedelta(seconds=15)
@@ -110,7 +112,7 @@ class Relay:
             return 0
         # After a refusal one row finds out whether the broker takes messages again: a thousand
         # that go out and come back would fill a thousand timelines.
-        limit = 1 if self._refusals else room * MAX_IDS_PER_MESSAGE
+        limit = 1 if self._refusals else min(room * MAX_IDS_PER_MESSAGE, MOST_AT_ONCE)
         due = take_due(channel=channel, limit=limit)
         self._publish_chunks(task, channel, chunk(due, room))
         return len(due)

@@ -75,10 +75,11 @@ def limit_attempts(
     if quota is None:
         yield
         return
-    keys = _attempt_keys(request, account=account, by_address=by_address)
-    grants = {key: _charge_attempt(request, quota, key) for key in keys}
+    grants: dict[str, Grant] = {}
     is_failure = False
     try:
+        for key in _attempt_keys(request, account=account, by_address=by_address):
+            grants[key] = _charge_attempt(request, quota, key)
         yield
     except failures:
         is_failure = True
@@ -87,7 +88,7 @@ def limit_attempts(
     finally:
         if not is_failure:
             counters = open_counters(settings.CACHE_URL).counters
-            counters.take_each(quota, dict.fromkeys(keys, -1))
+            counters.take_each(quota, dict.fromkeys(grants, -1))
 
 
 def _attempt_keys(

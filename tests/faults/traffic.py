@@ -16,7 +16,12 @@ PATIENCE_SECONDS = 90.0
 PAUSE_SECONDS = 0.25
 ACCEPTED = {200, 202}
 # A web process that was killed may leave half an answer: also a reason to ask again.
-CONNECTION_TROUBLE = (requests.ConnectionError, requests.Timeout, requests.JSONDecodeError)
+CONNECTION_TROUBLE = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.JSONDecodeError,
+    requests.exceptions.ChunkedEncodingError,
+)
 Build = Callable[[int], dict[str, Any]]
 
 

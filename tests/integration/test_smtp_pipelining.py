@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +62,22 @@ def taken(sink: SmtpSink) -> list[dict[str, Any]]:
 
 def test_each_mail_announces_the_next_over_one_connection(sink: SmtpSink, provider: Any) -> None:
     messages = mails("a@example.org", "b@example.org", "c@example.org")
+    sink.behave(latency_ms=100)
     results = send_all(provider, messages)
     assert results == [message.message_id for message in messages]
     records = taken(sink)
     assert [each["message_id"] for each in records] == results
     assert [each["was_pipelined"] for each in records] == [True, True, False]
     assert len({each["connection"] for each in records}) == 1
+
+
+def test_a_mail_that_changed_after_its_announcement_leaves_as_it_is_now(
+    sink: SmtpSink, provider: Any
+) -> None:
+    first, second = mails("a@example.org", "old@example.org")
+    send_one(provider, first, second)
+    send_one(provider, replace(second, recipient="new@example.org"), None)
+    assert [each["rcpt_tos"] for each in taken(sink)] == [["a@example.org"], ["new@example.org"]]
 
 
 def test_a_refused_recipient_harms_no_neighbour(sink: SmtpSink, provider: Any) -> None:

@@ -25,7 +25,6 @@ SETTINGS: dict[str, Any] = {
     "PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"],
     "EMAIL_PROVIDER_URLS": parse_provider_urls("smtp://127.0.0.1:9?name=real", channel="email"),
     "NOTIFIER_ENV": "production",
-    "WHITENOISE_USE_FINDERS": False,  # to look for all static files takes longer than a request
 }
 # Each test takes back what it stores, and so finds the same scene.
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("scene")]

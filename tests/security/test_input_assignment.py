@@ -64,7 +64,7 @@ SECRET_NAMES = {"password", "password_hash", "digest", "email_key", "token_diges
 @pytest.fixture
 def scene(db: None) -> Iterator[Scene]:
     hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    with override_settings(PASSWORD_HASHERS=hashers, WHITENOISE_USE_FINDERS=False):
+    with override_settings(PASSWORD_HASHERS=hashers):
         yield Scene()
 
 

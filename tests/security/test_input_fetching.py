@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
-from django.test import Client, override_settings
+from django.test import Client
 
 from apps.delivery.models import CapturedMessage
 from apps.delivery.services.inbox import restore_email, write_source
@@ -62,9 +62,8 @@ def listener() -> Iterator[Listener]:
 
 
 @pytest.fixture
-def caller(db: None) -> Iterator[Caller]:
-    with override_settings(WHITENOISE_USE_FINDERS=False):
-        yield key_of(make_organization(), *SCOPES)
+def caller(db: None) -> Caller:
+    return key_of(make_organization(), *SCOPES)
 
 
 def write_luring_html(url: str) -> str:

@@ -19,10 +19,7 @@ from tests.integration.api.calling import Answer, Caller, key_of, person
 from tests.integration.notifications.ledger import CONTENT, accept, mail, to_user
 from tests.security.scene import ADDRESS, CANARY, Scene
 
-FAST = {
-    "PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"],
-    "WHITENOISE_USE_FINDERS": False,
-}
+FAST = {"PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"]}
 
 
 @pytest.fixture

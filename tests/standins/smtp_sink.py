@@ -100,9 +100,9 @@ class Sink:
     async def handle_DATA(  # noqa: N802 - aiosmtpd's name
         self, server: NumberedConnection, session: Session, envelope: Envelope
     ) -> str:
-        # What came with the message, before its answer: the next one's commands.
-        facts = {**describe_mail(session, envelope), "was_pipelined": has_more_input(server)}
         await self._standin.wait_latency()
+        # What came after the message, before its answer: the next one's commands.
+        facts = {**describe_mail(session, envelope), "was_pipelined": has_more_input(server)}
         if answer := await self._meet_fault("data", server, facts):
             return answer
         if code := find_option(REFUSED_DATA, envelope.rcpt_tos):

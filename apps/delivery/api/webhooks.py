@@ -8,6 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
+from apps.delivery.providers.sns import SnsUnavailable
 from apps.delivery.providers.urls import ProviderUrl
 from apps.delivery.providers.webhooks import (
     UnreadableWebhook,
@@ -20,7 +21,13 @@ from apps.delivery.services.receiving import receive_events
 from notifier.api.bodies import MAX_BODY
 from notifier.api.envelope import answer, failure_of
 from notifier.api.views import PublicView
-from notifier.errors import InvalidRequest, NotFound, PayloadTooLarge, Unauthenticated
+from notifier.errors import (
+    InvalidRequest,
+    NotFound,
+    PayloadTooLarge,
+    Unauthenticated,
+    Unavailable,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +55,7 @@ class WebhookView(PublicView):
         ),
         tags=["Webhooks"],
         request=OpenApiTypes.OBJECT,
-        responses={200: ReceiptsAnswer, 401: None},
+        responses={200: ReceiptsAnswer, 401: None, 503: None},
     )
     def post(self, request: Request, provider: str) -> HttpResponse:
         url = _find_provider(provider)
@@ -59,6 +66,9 @@ class WebhookView(PublicView):
         except UnverifiedWebhook as error:
             log.warning("webhook_refused", provider=url.name, why=str(error))
             return _refuse(error, url)
+        except SnsUnavailable as error:
+            log.warning("sns_not_confirmed", provider=url.name, error=str(error))
+            raise Unavailable("the subscription could not be confirmed", retry_after=60) from error
         except UnreadableWebhook as error:
             log.warning("webhook_unreadable", provider=url.name)
             raise InvalidRequest(str(error)) from error

@@ -13,6 +13,7 @@ from apps.delivery.providers.contract import Permanent
 
 LINE_LIMIT = 998  # octets without CRLF, RFC 5322 section 2.1.1
 _ANY_NEWLINE = re.compile(r"\r\n|\r|\n")
+_LONG_QUOTED = re.compile(rb"[^\r\n]{77}")  # RFC 2045 section 6.7, rule 5
 _LONG_LINE = re.compile(rb"[^\n]{%d}" % (LINE_LIMIT + 2))  # with its CR
 
 
@@ -27,18 +28,15 @@ def build_body(*, text: str, html: str, eight_bit: bool) -> bytes:
         return b"MIME-Version: 1.0\r\n" + plain
     # No line of an encoded part begins like that, and 128 random bits are in no other.
     boundary = b"=_" + secrets.token_hex(16).encode()
+    rich = _write_part("html", html, eight_bit=eight_bit)
+    # The whole is labelled as its parts are, RFC 2045 section 6.4.
+    label = b"7bit" if (plain + rich).isascii() else b"8bit"
     return (
         b"MIME-Version: 1.0\r\n"
-        b'Content-Type: multipart/alternative; boundary="%b"\r\n\r\n'
+        b'Content-Type: multipart/alternative; boundary="%b"\r\n'
+        b"Content-Transfer-Encoding: %b\r\n\r\n"
         b"--%b\r\n%b\r\n--%b\r\n%b\r\n--%b--\r\n"
-    ) % (
-        boundary,
-        boundary,
-        plain,
-        boundary,
-        _write_part("html", html, eight_bit=eight_bit),
-        boundary,
-    )
+    ) % (boundary, label, boundary, plain, boundary, rich, boundary)
 
 
 def _write_part(subtype: str, content: str, *, eight_bit: bool) -> bytes:
@@ -70,4 +68,7 @@ def _encode(data: bytes, *, eight_bit: bool) -> tuple[bytes, bytes]:
 def _encode_shortest(data: bytes) -> tuple[bytes, bytes]:
     quoted = binascii.b2a_qp(data, istext=True)
     encoded = base64.encodebytes(data).replace(b"\n", b"\r\n")
-    return (b"quoted-printable", quoted) if len(quoted) <= len(encoded) else (b"base64", encoded)
+    # A space at a line's end is quoted after the line was measured.
+    if len(quoted) > len(encoded) or _LONG_QUOTED.search(quoted):
+        return b"base64", encoded
+    return b"quoted-printable", quoted

@@ -80,6 +80,11 @@ class SmtpProvider:
     def _use(self, session: SmtpSession, envelope: Envelope, following: Envelope | None) -> str:
         try:
             return session.deliver(envelope, following=following)
+        except ProviderError:
+            raise
+        except BaseException:
+            session.abandon()  # nobody knows what the server waits for
+            raise
         finally:
             if session.usable:
                 self._idle.append(session)
@@ -137,7 +142,7 @@ def _build_envelope(message: EmailMessage) -> Envelope:
     recipient = read_recipient(message)
     build = functools.partial(_build_data, message)
     return Envelope(
-        message_id=message.message_id,
+        message=message,
         sender=str(read_sender(message)),
         recipient=str(recipient),
         needs_smtputf8=recipient.needs_smtputf8,
@@ -146,8 +151,8 @@ def _build_envelope(message: EmailMessage) -> Envelope:
 
 
 def _foresee(message: EmailMessage | None) -> Envelope | None:
-    """One that cannot be sent says so when it is its turn."""
-    with contextlib.suppress(ProviderError):
+    """One that cannot be sent, whatever the reason, says so when it is its turn."""
+    with contextlib.suppress(Exception):
         return _build_envelope(message) if message else None
     return None
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from apps.delivery.providers.contract import (
+    EmailMessage,
     Misconfigured,
     Permanent,
     ProviderError,
@@ -32,9 +33,9 @@ Explain = Callable[[int, str], ProviderError]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """From whom and to whom; `build` makes the bytes, with 8-bit bodies where it may."""
+    """From whom and to whom; `build` makes the bytes of `message`, 8-bit where it may."""
 
-    message_id: str
+    message: EmailMessage
     sender: str
     recipient: str
     needs_smtputf8: bool
@@ -54,7 +55,7 @@ class Command:
 class Draft:
     """A mail as one session takes it: its commands up to DATA, and what follows them."""
 
-    message_id: str
+    message: EmailMessage
     commands: tuple[Command, ...]
     data: bytes
 
@@ -79,7 +80,7 @@ class SmtpSession:
 
     def can_take(self, envelope: Envelope) -> bool:
         """Not while another message is announced."""
-        return self._announced is None or self._announced.message_id == envelope.message_id
+        return self._announced is None or self._announced.message == envelope.message
 
     def deliver(self, envelope: Envelope, *, following: Envelope | None = None) -> str:
         """Hand over one mail and return the server's queue id, "" where it names none.
@@ -91,17 +92,19 @@ class SmtpSession:
         """
         with end_earlier(self._read_timeout * VERDICT_SHARE):
             if self._pipelines:
-                draft = self._ask_together(envelope)
-                self._hand_over(draft, self._foresee(following))
+                foreseen = self._foresee(following)
+                self._hand_over(self._ask_together(envelope))
+                self._announce(foreseen)
             else:
-                self._hand_over(self._ask_one_by_one(envelope), None)
+                self._hand_over(self._ask_one_by_one(envelope))
         return self._read_verdict()
 
     def close(self) -> None:
         """Say goodbye, shortly, and close; safe to repeat."""
         with contextlib.suppress(OSError), end_within(GOODBYE_SECONDS):
             # smtplib's errors are OSErrors too
-            if self._smtp.sock is not None:
+            # Into an announced message, QUIT would be its content.
+            if self._smtp.sock is not None and self._announced is None:
                 self._smtp.docmd("QUIT")
         self._smtp.close()
 
@@ -117,11 +120,11 @@ class SmtpSession:
             Command(f"RCPT TO:<{envelope.recipient}>".encode(), _explain_recipient),
             Command(b"DATA", _explain_recipient, START_OF_DATA),
         )
-        return Draft(envelope.message_id, commands, _stuff_dots(data) + b".\r\n")
+        return Draft(envelope.message, commands, _stuff_dots(data) + b".\r\n")
 
     def _foresee(self, following: Envelope | None) -> Draft | None:
-        """One that cannot be built says so when it is its turn."""
-        with contextlib.suppress(ProviderError):
+        """One that cannot be built, whatever the reason, says so when it is its turn."""
+        with contextlib.suppress(Exception):
             return self._prepare(following) if following else None
         return None
 
@@ -140,21 +143,30 @@ class SmtpSession:
         draft = announced or self._prepare(envelope)
         if announced is None:
             self._send(_join_lines(draft))
-        answers = [self._hear(command) for command in draft.commands]
-        refusals = [answer for answer in answers if answer is not None]
-        if refusals:
-            self._leave_refused(has_permission=answers[-1] is None)
-            raise refusals[0]
+        self._hear_all(draft)
         if announced is not None and self._has_ended():
             # The permission came before the end: without this, the message would be in doubt.
             raise self._drop("lost before the message", code="connection_lost")
         return draft
 
-    def _leave_refused(self, *, has_permission: bool) -> None:
-        if has_permission:
+    def _hear_all(self, draft: Draft) -> None:
+        """Read every answer, and raise the first refusal: it is also why the others refuse."""
+        answers: list[ProviderError | None] = []
+        try:
+            for command in draft.commands:
+                answers.append(self._hear(command))  # noqa: PERF401  # those before a loss count
+        except ConnectionDropped:
+            for refusal in filter(None, answers):  # a server may hang up after it has refused
+                raise refusal from None
+            raise
+        refusals = [answer for answer in answers if answer is not None]
+        if not refusals:
+            return
+        if answers[-1] is None:
             # The server waits for the message of a refused mail: there is no other way out.
             self._smtp.close()
         self._reset()
+        raise refusals[0]
 
     def _has_ended(self) -> bool:
         """Has the server sent what nobody asked for: a goodbye, or the end of the connection?"""
@@ -208,16 +220,24 @@ class SmtpSession:
             raise self._drop(f"{code} {words}", code=f"smtp_{code}")
         return code, words
 
-    def _hand_over(self, draft: Draft, following: Draft | None) -> None:
+    def _hand_over(self, draft: Draft) -> None:
         self._renew_timeout()
         try:
-            self._smtp.send(draft.data + (_join_lines(following) if following else b""))
+            # One call: where it fails, the dot at its end has not left.
+            self._smtp.send(draft.data)
         except smtplib.SMTPServerDisconnected as exc:
             reason = name_loss(exc)
-            if following:
-                raise Uncertain(f"lost around the message's end: {reason}", code=reason) from exc
-            # One call: where it fails, the dot at its end has not left.
             raise ConnectionDropped(f"lost within the message: {reason}", code=reason) from exc
+
+    def _announce(self, following: Draft | None) -> None:
+        """Send the next one's commands right after the message, before its answer."""
+        if following is None:
+            return
+        try:
+            self._smtp.send(_join_lines(following))
+        except smtplib.SMTPServerDisconnected as exc:
+            reason = name_loss(exc)
+            raise Uncertain(f"no answer to the message: {reason}", code=reason) from exc
         self._announced = following
 
     def _read_verdict(self) -> str:

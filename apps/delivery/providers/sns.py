@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+import requests
 import structlog
 from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView
 from anymail.webhooks.base import AnymailBaseWebhookView
@@ -13,6 +14,10 @@ from apps.delivery.providers.urls import ProviderUrl
 
 log = structlog.get_logger(__name__)
 TOPIC: Final = re.compile(r"arn:aws[a-z-]*:sns:([a-z0-9-]+):\d{12}:[A-Za-z0-9_-]{1,256}")
+
+
+class SnsUnavailable(Exception):
+    """SNS did not take our confirmation: it has to ask again, which it does after a 5xx."""
 
 
 class SesTrackingView(AmazonSESTrackingWebhookView):  # type: ignore[misc]  # Anymail has no types
@@ -33,8 +38,7 @@ def is_of_topic(message: Mapping[str, Any], url: ProviderUrl) -> bool:
 def confirm_subscription(message: Mapping[str, Any], url: ProviderUrl) -> None:
     """Confirm that we want a topic's notifications, if it is the one that `?topic=` names.
 
-    The address is our own, never the one in the message. Raises requests.RequestException; SNS
-    asks again.
+    The address is our own, never the one in the message. Raises SnsUnavailable; SNS asks again.
     """
     if message.get("Type") != "SubscriptionConfirmation":
         return
@@ -44,7 +48,11 @@ def confirm_subscription(message: Mapping[str, Any], url: ProviderUrl) -> None:
         return
     place = url.endpoint or f"https://sns.{topic[1]}.amazonaws.com"
     question = {"Action": "ConfirmSubscription", "TopicArn": topic[0], "Token": message["Token"]}
-    with OneHopSession() as session:
-        timeout = (url.timeouts.connect, url.timeouts.read)
-        session.get(f"{place}/", params=question, timeout=timeout).raise_for_status()
+    timeout = (url.timeouts.connect, url.timeouts.read)
+    try:
+        with OneHopSession() as session:
+            session.get(f"{place}/", params=question, timeout=timeout).raise_for_status()
+    except requests.RequestException as error:
+        # Not the error itself: it quotes the address, and with it the token.
+        raise SnsUnavailable(type(error).__name__) from None
     log.info("sns_subscription_confirmed", provider=url.name)

@@ -59,9 +59,16 @@ def compose(notification: Notification, *, now: datetime) -> list[Target] | Refu
     return _pushes(notification, rendered, now=now)
 
 
-def _refuse(notification: Notification, *, now: datetime) -> Refusal | None:
+def refuse_expired(notification: Notification, *, now: datetime) -> Refusal | None:
+    """Return the refusal of what is no longer to be sent; None while it is."""
     if notification.expires_at and notification.expires_at <= now:
         return Refusal(status=Status.EXPIRED, reason="expires_at_passed")
+    return None
+
+
+def _refuse(notification: Notification, *, now: datetime) -> Refusal | None:
+    if refusal := refuse_expired(notification, now=now):
+        return refusal
     user = notification.user
     if user is None:
         return (

@@ -12,7 +12,7 @@ import structlog
 from django.conf import settings
 
 from apps.delivery.retry import PARK_SECONDS, RetryPolicy
-from apps.delivery.services.composing import compose
+from apps.delivery.services.composing import compose, refuse_expired
 from apps.delivery.services.leases import Lease, LeaseLost
 from apps.delivery.services.pacing import split_by_pace
 from apps.delivery.services.recording import OutcomeRecorder
@@ -76,7 +76,7 @@ def _send_all(lease: Lease, recorder: OutcomeRecorder, unbegun: list[UUID]) -> N
     rows = _load_readable(lease, recorder, unbegun)
     for parcel, following in _look_ahead(_compose_safely(row, lease) for row in rows):
         unbegun.remove(parcel.notification.pk)
-        outcome = _send_safely(parcel, guard, following)
+        outcome = _send_safely(_hold_back_expired(parcel, lease), guard, following)
         if outcome is not None:
             recorder.add(outcome)
 
@@ -101,6 +101,12 @@ def _compose_safely(notification: Notification, lease: Lease) -> Parcel:
     except Exception as error:  # noqa: BLE001  # recorded as the outcome, and logged
         content = refuse_for_a_bug(notification, error)
     return Parcel(notification=notification, content=content)
+
+
+def _hold_back_expired(parcel: Parcel, lease: Lease) -> Parcel:
+    """The one before may have taken long since this one was composed."""
+    refusal = refuse_expired(parcel.notification, now=lease.now())
+    return replace(parcel, content=refusal) if refusal else parcel
 
 
 def _send_safely(parcel: Parcel, guard: Guard, following: Parcel | None) -> Outcome | None:

@@ -36,7 +36,8 @@ _SHOWN: Final = (
 def erase_history(person: Person) -> None:
     """Take whom and what out of a person's notifications; that they were sent, and when, stays.
 
-    Those that went to the person's address or devices without naming the user are included. What
+    Those that went to the person's address or devices without naming the user are included, where
+    `person` names these. What
     is still to be sent is skipped at its delivery, for want of a recipient or an active user. The
     address stays suppressed, by its index alone: who objected must not be written to again.
     """
@@ -71,8 +72,12 @@ def export_history(person: Person) -> Mapping[str, Iterator[dict[str, Any]]]:
 
 
 def find_history(person: Person) -> NotificationQuerySet:
-    """Return the notifications to a user, or to its address or devices, in its organization."""
-    mine = Q(user_id=person.user_id) | Q(recipient_index__in=person.indexes)
+    """Return the notifications to a user, or to its address or devices, in its organization.
+
+    What went to another user who had the address then is that user's.
+    """
+    by_address = Q(user__isnull=True, recipient_index__in=person.indexes)
+    mine = Q(user_id=person.user_id) | by_address
     return Notification.objects.in_organization(person.organization_id).filter(mine).order_by()
 
 

@@ -156,7 +156,7 @@ def erase_user(*, caller: Principal, user_id: UUID, now: datetime) -> None:
         # same time either is seen below or finds the user erased.
         if not User.objects.living().filter(pk=user.pk).update(**_erased_values(user, now)):
             raise NotFound("no such user")
-        erase_everywhere(describe_person(user))
+        erase_everywhere(describe_person(user, by_address=caller.can("admin")))
         user.devices.all().delete()
         Session.objects.filter(user=user).revoke(now)
         record_user_change(user_id=user.pk, organization_id=user.organization_id, verb="erased")
@@ -166,13 +166,17 @@ def erase_user(*, caller: Principal, user_id: UUID, now: datetime) -> None:
     log.info("user_erased", user_id=str(user.pk))
 
 
-def describe_person(user: User) -> Person:
-    """Return what other apps find a user's data by."""
-    tokens = user.devices.values_list("token_digest", flat=True)
+def describe_person(user: User, *, by_address: bool) -> Person:
+    """Return what other apps find a user's data by.
+
+    `by_address` also finds what was sent to its address and devices without naming the user: for
+    admins alone. An address is whatever somebody wrote when signing up, and proves nothing.
+    """
+    indexes: list[str] = []
+    if by_address:
+        indexes = [user.email_key, *user.devices.values_list("token_digest", flat=True)]
     return Person(
-        user_id=user.pk,
-        organization_id=user.organization_id,
-        indexes=frozenset([user.email_key, *tokens]),
+        user_id=user.pk, organization_id=user.organization_id, indexes=frozenset(indexes)
     )
 
 

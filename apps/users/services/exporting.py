@@ -40,7 +40,8 @@ def export_user(*, caller: Principal, user_id: UUID) -> dict[str, Any]:
     if not (caller.is_user(user_id) or caller.can("admin")):
         raise NotFound("no such user")
     user = find_user(caller=caller, user_id=user_id)
-    lists = {name: list(islice(rows, MAX_EXPORTED + 1)) for name, rows in list_kept(user).items()}
+    kept = list_kept(user, by_address=caller.can("admin"))
+    lists = {name: list(islice(rows, MAX_EXPORTED + 1)) for name, rows in kept.items()}
     return {
         "account": describe_account(user),
         "is_complete": all(len(rows) <= MAX_EXPORTED for rows in lists.values()),
@@ -52,10 +53,13 @@ def describe_account(user: User) -> dict[str, Any]:
     return {name: getattr(user, name) for name in _ACCOUNT}
 
 
-def list_kept(user: User) -> dict[str, Rows]:
-    """Return the lists of what is kept besides the account, each newest first."""
+def list_kept(user: User, *, by_address: bool) -> dict[str, Rows]:
+    """Return the lists of what is kept besides the account, each newest first.
+
+    For `by_address` see `describe_person`.
+    """
     return {
         "devices": user.devices.values(*_DEVICE).iterator(),
         "sessions": user.sessions.values(*_SESSION).iterator(),
-        **export_everywhere(describe_person(user)),
+        **export_everywhere(describe_person(user, by_address=by_address)),
     }

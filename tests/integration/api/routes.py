@@ -74,6 +74,7 @@ ACCOUNTS = [
     Row("GET", _USER, 200),
     Row("PATCH", _USER, 200, body=_fixed({"name": "Eve"})),
     Row("DELETE", _USER, 200),
+    Row("GET", f"{_USER}/export", 200),
     Row("GET", f"{_USER}/preferences", 200),
     Row("PUT", f"{_USER}/preferences", 200, body=_PREFERENCES),
     Row("PATCH", f"{_USER}/preferences", 200, body=_fixed({"email": False})),

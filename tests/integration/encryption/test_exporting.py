@@ -6,7 +6,9 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
+from apps.notifications.models import Notification
 from apps.users.models import User
+from apps.users.models.accounts import index_email
 from tests.factories import make_device, make_organization, make_user
 from tests.integration.api.calling import key_of, person
 from tests.integration.notifications.ledger import accept, mail, to_user
@@ -30,9 +32,34 @@ def test_a_person_gets_everything(ada: User) -> None:
     assert answer.status == 200
     assert answer.data["account"]["email"] == "ada@example.org"
     assert answer.data["devices"][0]["token"] == "token-of-a-phone"  # noqa: S105  # no secret
+    assert [each["variables"] for each in answer.data["notifications"]] == [{"a": 1}]
+    assert answer.data["is_complete"] is True
+
+
+def test_an_admin_also_gets_what_went_to_the_bare_address(ada: User) -> None:
+    admin = person(make_user(organization=ada.organization, role="admin"))
+    answer = admin.get(f"/users/{ada.pk}/export")
     assert [each["variables"] for each in answer.data["notifications"]] == [{}, {"a": 1}]
     assert answer.data["suppressions"][0]["address"] == "ada@example.org"
-    assert answer.data["is_complete"] is True
+
+
+def test_whoever_claims_an_address_neither_reads_nor_empties_what_went_to_it(ada: User) -> None:
+    shop = key_of(ada.organization, "send")
+    accept(shop, mail(to={"email": "victim@example.org"}))
+    thief = make_user(organization=ada.organization, email="victim@example.org")
+    assert person(thief).get(f"/users/{thief.pk}/export").data["notifications"] == []
+    assert person(thief).call("DELETE", f"/users/{thief.pk}").status == 200
+    letter = Notification.objects.get(recipient_index=index_email("victim@example.org"))
+    assert letter.recipient == "victim@example.org"
+
+
+def test_another_users_notifications_stay_its_own(ada: User) -> None:
+    ada.email, ada.email_key = "ada@new.example.org", index_email("ada@new.example.org")
+    ada.save()
+    later = make_user(organization=ada.organization, email="ada@example.org")
+    admin = person(make_user(organization=ada.organization, role="admin"))
+    found = admin.get(f"/users/{later.pk}/export").data["notifications"]
+    assert [each["variables"] for each in found] == [{}]
 
 
 def test_an_admin_may_and_others_learn_nothing(ada: User) -> None:

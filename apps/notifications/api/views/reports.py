@@ -32,7 +32,9 @@ class StatusReportView(LeanView):
     def post(self, request: HttpRequest) -> HttpResponse:
         report = read_body(request, StatusReport)
         occurred_at = as_utc(report.timestamp, field="timestamp")
-        found = find_reported(reference=report.notification_id, principal=principal_of(request))
+        principal = principal_of(request)
+        found = find_reported(reference=report.notification_id, principal=principal)
+        principal.require_mode(found.mode)
         if self.channel is not None and found.channel != self.channel:
             raise NotFound("no such notification")
         moment = occurred_at.isoformat() if occurred_at else ""

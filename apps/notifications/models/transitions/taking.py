@@ -45,8 +45,9 @@ def take_due(*, channel: str, limit: int) -> list[DueNotification]:
 
 
 def _locked(chosen: str) -> str:
+    """SQL that locks what was chosen, if it is still due: others choose at the same time."""
     return (
-        f"SELECT id FROM {TABLE} WHERE status = 'pending' AND {among_sql('id', chosen)}"
+        f"SELECT id FROM {TABLE} WHERE {_PENDING} AND {_is_due()} AND {among_sql('id', chosen)}"
         f" {skip_locked_sql()}"
     )
 

@@ -20,9 +20,15 @@ from apps.users.api.serializers import (
 from apps.users.models import User
 from notifier.api.bodies import read_body
 from notifier.api.envelope import answer
-from notifier.api.limits import limit_attempts
+from notifier.api.limits import charge_caller, limit_attempts
 from notifier.api.views import ApiView, PublicView, principal_of
-from notifier.errors import Conflict, InvalidRequest, PermissionDenied, Unauthenticated
+from notifier.errors import (
+    Conflict,
+    InvalidRequest,
+    NotifierError,
+    PermissionDenied,
+    Unauthenticated,
+)
 
 
 class RegisterView(PublicView):
@@ -46,10 +52,18 @@ class LoginView(PublicView):
 
 
 class RefreshView(PublicView):
+    """Good tokens count for their users, not for the address that an office shares."""
+
+    is_limited = False
+
     @schema.refresh
     def post(self, request: Request) -> HttpResponse:
-        token = read_body(request, RefreshBody).refresh_token
-        pair = services.refresh_session(refresh_token=token, now=timezone.now())
+        try:
+            token = read_body(request, RefreshBody).refresh_token
+            pair = services.refresh_session(refresh_token=token, now=timezone.now())
+        except NotifierError:
+            charge_caller(request, None)
+            raise
         return answer(describe_tokens(pair), "Refreshed")
 
 

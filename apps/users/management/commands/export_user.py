@@ -23,7 +23,7 @@ class Command(BaseCommand):
         with one_line_errors():
             user = _find(options["user"])
             self.stdout.write(f'{{"account": {as_json(describe_account(user))}', ending="")
-            for name, rows in list_kept(user).items():
+            for name, rows in list_kept(user, by_address=True).items():
                 self._write_list(name, rows)
             self.stdout.write("}")
 
