@@ -39,7 +39,8 @@ def skew_clocks(field: Field) -> None:
 def _live_with(field: Field, offset: int) -> None:
     _expire_in_the_queue(field, offset)
     field.installation.sink.behave(latency_ms=500)  # so that leases have to be held
-    traffic = field.begin_traffic(field.size(80, 30), rate=10, build=_build_lasting)
+    # Less than two workers can take, so that nothing but a clock makes anything late.
+    traffic = field.begin_traffic(field.size(24, 9), rate=3, build=_build_lasting)
     _send_when_due(field, offset)
     traffic.finish()
     field.installation.sink.behave()
