@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from django.apps import apps
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 from notifier.encrypted_fields import sealed_columns
 from notifier.encryption import (
@@ -16,7 +16,7 @@ from notifier.encryption import (
     unseal,
 )
 from notifier.encryption_rows import Row, rewrite_rows
-from notifier.sql import run
+from notifier.sql import is_postgresql, run
 
 # A row that a process holds is passed over, and is free again within moments.
 _PASSES = 3
@@ -43,7 +43,17 @@ def rotate_table(model: type[models.Model]) -> Iterator[tuple[int, int]]:
 
 
 def count_remaining(model: type[models.Model]) -> Counter[str]:
-    """Count the values that another key than the first sealed, by that key's id."""
+    """Count the values that another key than the first sealed, by that key's id.
+
+    That reads the whole table once for each column, for as long as it takes.
+    """
+    with transaction.atomic():
+        if is_postgresql():
+            run("SET LOCAL statement_timeout = 0")
+        return _count_by_key(model)
+
+
+def _count_by_key(model: type[models.Model]) -> Counter[str]:
     remaining: Counter[str] = Counter()
     table = connection.ops.quote_name(model._meta.db_table)  # noqa: SLF001  # documented
     for name in map(connection.ops.quote_name, sealed_columns(model)):

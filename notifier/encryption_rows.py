@@ -16,17 +16,22 @@ _KINDS: Final = {"UUIDField": "uuid", "BigAutoField": "bigint", "CharField": "te
 
 
 def rewrite_rows(
-    model: type[models.Model], *, columns: Sequence[str], change: Callable[[Row], Row]
+    model: type[models.Model],
+    *,
+    columns: Sequence[str],
+    change: Callable[[Row], Row],
+    is_waiting: bool = False,
 ) -> Iterator[tuple[int, int]]:
     """Walk a table in batches, each its own transaction; yield how many were seen and changed.
 
     `change` takes a row's columns as they are stored and returns those that are to be different.
-    Rows that another process has locked are passed over: walk again until nothing changes.
+    Rows that another process has locked are passed over: walk again until nothing changes. With
+    `is_waiting` they are waited for, so that one walk leaves none out.
     """
     last: Any = None
     while True:
         with transaction.atomic():
-            rows = _lock_batch(model, columns, after=last)
+            rows = _lock_batch(model, columns, after=last, is_waiting=is_waiting)
             changed = [(key, {**row, **new}) for key, row in rows if (new := change(row))]
             _store_batch(model, columns, changed)
         if not rows:
@@ -50,7 +55,8 @@ def seal_rows(
         sealed = {n: seal(text.encode(), place=places[n]) for n, text in readable.items()}
         return {**sealed, **derive(row, readable)}
 
-    for _ in rewrite_rows(model, columns=[*places, *also], change=change):
+    columns = [*places, *also]
+    for _ in rewrite_rows(model, columns=columns, change=change, is_waiting=True):
         pass
 
 
@@ -69,7 +75,8 @@ def open_rows(
         }
         return {**opened, **derive(row, opened)}
 
-    for _ in rewrite_rows(model, columns=[*places, *also], change=change):
+    columns = [*places, *also]
+    for _ in rewrite_rows(model, columns=columns, change=change, is_waiting=True):
         pass
 
 
@@ -85,11 +92,13 @@ def _is_readable(stored: str | None, place: bytes) -> bool:
 
 
 def _lock_batch(
-    model: type[models.Model], columns: Sequence[str], *, after: Any
+    model: type[models.Model], columns: Sequence[str], *, after: Any, is_waiting: bool
 ) -> list[tuple[Any, dict[str, Any]]]:
     key, table = _names(model)
     # Not FOR UPDATE, which would hold up whoever inserts a row that refers to one of these.
-    lock = "FOR NO KEY UPDATE SKIP LOCKED" if is_postgresql() else ""
+    lock = "FOR NO KEY UPDATE" if is_postgresql() else ""
+    if lock and not is_waiting:
+        lock += " SKIP LOCKED"
     beyond = "" if after is None else f"WHERE {key} > %s"
     names = ", ".join(map(_quote, columns))
     rows = run(

@@ -76,7 +76,11 @@ class Leases:
             renewed_at=now + fetched.seconds,
         )
         with self._lock:
-            self._held.pop(key, None)
+            before = self._held.pop(key, None)
+            # Another thread may have fetched in the meantime: both handfuls are paid for.
+            if before is not None and before.units and now < before.ends_at:
+                lease.units += before.units
+                lease.ends_at = min(lease.ends_at, before.ends_at)
             self._held[key] = lease
             while len(self._held) > LARGEST_MEMORY:
                 self._held.popitem(last=False)

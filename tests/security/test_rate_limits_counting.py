@@ -13,7 +13,7 @@ from deploy.local.servers import Redis
 from notifier import rate_limits
 from notifier.quotas import Quota, parse_quota
 from notifier.rate_leases import CallerCounters, Leases
-from notifier.rate_limits import LocalCounters, RateCounters
+from notifier.rate_limits import Grant, LocalCounters, RateCounters
 from notifier.shared_state import LEFT_ALONE_SECONDS, SharedState
 
 FIVE = Quota(count=5, seconds=900)
@@ -163,6 +163,24 @@ def test_what_is_in_hand_ends_with_its_slot() -> None:
     assert [leases.take_one(large, "key").remaining for _ in range(3)] == [19_999, 19_998, 19_997]
     now += 91
     assert leases.take_one(large, "key").remaining == 19_979  # the other 17 are lost
+
+
+def test_what_two_threads_fetch_at_once_is_all_in_hand() -> None:
+    large = Quota(count=20_000, seconds=900)
+    counters = RateCounters(None)
+    fetches: list[Grant] = []
+
+    def fetch(quota: Quota, key: str, units: int) -> Grant:
+        fetched = counters.take(quota, key, units)
+        fetches.append(fetched)
+        if len(fetches) == 1:  # another thread comes while this one waits for its answer
+            leases.take_one(large, "key")
+        return fetched
+
+    leases = Leases(fetch, clock=lambda: 1000.0)
+    for _ in range(39):
+        leases.take_one(large, "key")
+    assert len(fetches) == 2
 
 
 def test_nothing_stays_in_redis_for_longer_than_its_time(own_redis: Redis) -> None:

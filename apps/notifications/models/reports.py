@@ -1,6 +1,6 @@
 """What receipts change: sent → delivered, bounced or failed; everything else is an event."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from apps.notifications.models.change import TABLE, apply_change, log_event
 from apps.notifications.models.notification import Channel, Notification
 from apps.notifications.models.suppression import SCOPE_OF_CAUSE, Cause, Suppression
 from apps.users.models import email_key
+from notifier.encryption import Undecryptable
 from notifier.sql import (
     as_uuid,
     encode_ids,
@@ -71,7 +72,7 @@ def _suppress_reported(rows: Sequence[Mapping[str, Any]]) -> None:
     suppresses another one.
     """
     causes = {(row["id"], cause): row for row in rows if (cause := _cause_of(row))}
-    found = Notification.objects.in_bulk([notification_id for notification_id, _ in causes])
+    found = _load_addressed({notification_id for notification_id, _ in causes})
     entries = [
         _describe_suppression(found[notification_id], cause, row)
         for (notification_id, cause), row in causes.items()
@@ -80,6 +81,23 @@ def _suppress_reported(rows: Sequence[Mapping[str, Any]]) -> None:
     # In one order for everybody: two workers with the same addresses must not wait for each other.
     entries.sort(key=lambda entry: (entry.organization_id, entry.address_index, entry.cause))
     Suppression.objects.bulk_create(entries, ignore_conflicts=True)
+
+
+def _load_addressed(ids: Collection[UUID]) -> dict[UUID, Notification]:
+    rows = Notification.objects.only("organization_id", "channel", "recipient", "recipient_index")
+    try:
+        return rows.in_bulk(list(ids))
+    except Undecryptable:  # logged where it was raised; one such row must not stop the others
+        return {row.pk: row for row in rows.defer("recipient").filter(pk__in=ids)}
+
+
+def _read_address(notification: Notification) -> str:
+    """Return the address, or "" when no key opens it: the index alone is what suppresses."""
+    try:
+        recipient = notification.recipient
+    except Undecryptable:
+        return ""
+    return email_key(recipient) if notification.channel == Channel.EMAIL else recipient
 
 
 def _cause_of(row: Mapping[str, Any]) -> Cause | None:
@@ -91,11 +109,10 @@ def _cause_of(row: Mapping[str, Any]) -> Cause | None:
 def _describe_suppression(
     notification: Notification, cause: Cause, row: Mapping[str, Any]
 ) -> Suppression:
-    is_email = notification.channel == Channel.EMAIL
     return Suppression(
         organization_id=notification.organization_id,
         channel=notification.channel,
-        address=email_key(notification.recipient) if is_email else notification.recipient,
+        address=_read_address(notification),
         address_index=notification.recipient_index,
         cause=cause,
         scope=SCOPE_OF_CAUSE[cause],

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from apps.notifications.models import Notification, Status
 from apps.notifications.models.interventions import (
@@ -78,6 +80,8 @@ def cancel_notification(*, notification: Notification) -> None:
 
 def replay_notification(*, notification: Notification) -> None:
     """Send a failed notification again; raise Conflict from any other state."""
+    if _is_emptied(notification, timezone.now()):
+        raise Conflict("its content has been deleted (CONTENT_RETENTION_DAYS)")
     with transaction.atomic():
         if notification.status != Status.FAILED or not replay_failed(
             [notification.pk], discarded_too=True
@@ -85,6 +89,16 @@ def replay_notification(*, notification: Notification) -> None:
             raise Conflict("only a failed notification can be replayed")
         _record([notification.pk], "replayed")
         forget_hours(ids=[notification.pk])
+
+
+def _is_emptied(notification: Notification, now: datetime) -> bool:
+    """Has retention taken what it was to say? Only a discarded letter comes to that."""
+    days, finished_at = settings.CONTENT_RETENTION_DAYS, notification.finished_at
+    if not days or finished_at is None or notification.discarded_at is None:
+        return False
+    if finished_at >= now - timedelta(days=days):
+        return False
+    return not (notification.content or notification.variables or notification.metadata)
 
 
 def replay_dead_letters(*, ids: Sequence[UUID], per_second: float | None = None) -> list[UUID]:

@@ -6,8 +6,10 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from apps.delivery.services.purging import purge_leftovers
-from apps.notifications.models import Notification, NotificationEvent
+from apps.delivery.services.purging import HOUR_OF_FULL_WALK, purge_leftovers
+from apps.notifications.models import Notification, NotificationEvent, retention
+from apps.notifications.services.intervening import discard_dead_letters, replay_notification
+from notifier.errors import Conflict
 from notifier.models import Organization
 from tests.factories import make_organization
 from tests.integration.api.calling import Caller, key_of
@@ -59,6 +61,39 @@ def test_rows_are_deleted_with_their_timeline(shop: Caller, settings: Settings) 
     assert purge_in(61)["notifications"] == 1
     assert not Notification.objects.exists()
     assert not NotificationEvent.objects.exists()
+
+
+def test_content_of_what_ended_late_is_emptied_by_the_full_walk(
+    shop: Caller, settings: Settings
+) -> None:
+    settings.CONTENT_RETENTION_DAYS = 30
+    finish(accept(shop, MAIL))
+    noon = (timezone.now() + timedelta(days=40)).replace(hour=12)
+    assert purge_leftovers(now=noon)["contents"] == 0
+    assert purge_leftovers(now=noon.replace(hour=HOUR_OF_FULL_WALK))["contents"] == 1
+
+
+def test_a_page_of_what_stays_does_not_hide_what_goes(
+    shop: Caller, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "PAGE", 1)
+    settings.CONTENT_RETENTION_DAYS = settings.LEDGER_RETENTION_DAYS = 30
+    finish(accept(shop, MAIL), "failed")
+    finish(accept(shop, MAIL))
+    assert retention.clear_contents(before=timezone.now() + timedelta(days=1)) == 1
+    assert purge_in(31)["notifications"] == 1
+
+
+def test_a_letter_without_its_content_is_not_replayed(shop: Caller, settings: Settings) -> None:
+    settings.CONTENT_RETENTION_DAYS = 30
+    mine = finish(accept(shop, MAIL), "failed")
+    discard_dead_letters(ids=[mine], explanation="old")
+    long_ago = timezone.now() - timedelta(days=31)
+    Notification.objects.filter(pk=mine).update(
+        finished_at=long_ago, content=None, variables={}, metadata={}
+    )
+    with pytest.raises(Conflict, match="CONTENT_RETENTION_DAYS"):
+        replay_notification(notification=Notification.objects.get(pk=mine))
 
 
 def test_zero_keeps_everything(shop: Caller, settings: Settings) -> None:

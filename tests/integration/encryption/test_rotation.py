@@ -112,3 +112,9 @@ def test_every_sealed_column_is_rotated() -> None:
         "users_user.email",
         "users_user.name",
     }
+
+
+def test_counting_what_is_left_takes_as_long_as_it_takes() -> None:
+    run("SET LOCAL statement_timeout = '30s'")
+    count_remaining(User)
+    assert run("SHOW statement_timeout") == [("0",)]

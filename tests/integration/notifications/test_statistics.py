@@ -4,12 +4,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.notifications.models import HourlyCount, Notification, Receipt
+from apps.notifications.models.hourly_count import lock_counts
 from apps.notifications.services.intervening import replay_dead_letters
 from apps.notifications.services.receipts import (
     ReportedEvent,
@@ -19,6 +21,7 @@ from apps.notifications.services.receipts import (
 from apps.notifications.services.statistics import keep_statistics, read_hours, report_statistics
 from apps.notifications.tasks import count_hours, refresh_status
 from notifier.models import Organization
+from notifier.sql import run
 from tests.factories import make_organization
 from tests.integration.api.calling import Caller, key_of
 from tests.integration.notifications.ledger import accept, finish, push
@@ -196,3 +199,17 @@ def test_organizations_and_the_edge_of_the_time_are_kept_apart(
     late = hour + timedelta(minutes=31)
     providers, _ = report_statistics(organization_id=organization.pk, since=late, now=late + HOUR)
     assert providers == []
+
+
+def test_counting_is_left_to_the_next_run_while_somebody_has_the_lock(
+    organization: Organization, key: Caller, hour: datetime
+) -> None:
+    put_into(hour, finish(accept(key, push())))
+    lock = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
+    with psycopg.connect(**connection.get_connection_params()) as other:
+        other.execute(lock, [f"hourly_counts:{organization.pk}"])
+        assert keep_statistics(now=timezone.now()) == 0
+    lock_counts(organization.pk)
+    assert keep_statistics(now=timezone.now()) == 1
+    held = "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+    assert run(held) == [(1,)]  # both take the same lock

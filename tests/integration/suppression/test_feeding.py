@@ -12,6 +12,7 @@ from apps.notifications.services.receipts import (
     store_receipts,
 )
 from notifier.models import Organization
+from notifier.sql import run
 from tests.factories import make_organization
 from tests.integration.api.calling import key_of
 from tests.integration.pages.ledger import accept_mail, settle_mail
@@ -224,3 +225,35 @@ def test_the_timeline_tells_of_an_unsubscription(sent: Notification) -> None:
     last = NotificationEvent.objects.filter(notification=sent).order_by("id").last()
     assert last
     assert (last.status, last.reason) == ("unsubscribed", "receipt")
+
+
+def test_an_unreadable_row_is_suppressed_by_its_index_and_stops_no_other(
+    sent: Notification, organization: Organization
+) -> None:
+    other = settle_mail(
+        accept_mail(organization, email="eve@example.org"),
+        status="sent",
+        provider="main",
+        provider_message_id="m-2",
+    )
+    run(
+        "UPDATE notifications_notification SET recipient = '1.lost' WHERE recipient_index = %s",
+        [sent.recipient_index],
+    )
+    events = [
+        ReportedEvent(
+            notification_id=row.pk,
+            source="main",
+            event_id=f"e-{row.pk}",
+            kind="bounced",
+            error_code="bounced",
+        )
+        for row in (sent, other)
+    ]
+    store_receipts(events=events)
+    apply_receipts()
+    rows = Suppression.objects.all()
+    assert {(row.address, row.address_index) for row in rows} == {
+        ("", sent.recipient_index),
+        ("eve@example.org", other.recipient_index),
+    }
