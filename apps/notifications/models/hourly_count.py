@@ -45,8 +45,20 @@ def lock_counts(organization_id: UUID) -> None:
     SQLite has one writer at a time anyway.
     """
     if is_postgresql():
-        key = f"hourly_counts:{organization_id}"
+        key = _lock_key(organization_id)
         run("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
+
+
+def try_lock_counts(organization_id: UUID) -> bool:
+    """Take the lock of `lock_counts`, unless somebody has it; return whether it was taken."""
+    if not is_postgresql():
+        return True
+    key = _lock_key(organization_id)
+    return bool(run("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [key])[0][0])
+
+
+def _lock_key(organization_id: UUID) -> str:
+    return f"hourly_counts:{organization_id}"
 
 
 def replace_counts(

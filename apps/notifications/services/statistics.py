@@ -16,9 +16,13 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncHour
 
 from apps.notifications.models import FINAL_STATUSES, Notification, Status
-from apps.notifications.models.hourly_count import HourlyCount, lock_counts, replace_counts
+from apps.notifications.models.hourly_count import (
+    HourlyCount,
+    lock_counts,
+    replace_counts,
+    try_lock_counts,
+)
 from notifier.models import Organization
-from notifier.sql import is_postgresql, run
 
 HOUR = timedelta(hours=1)
 # GET /stats looks back so far; older hours are nobody's question.
@@ -123,7 +127,7 @@ def _keep_of_organization(organization_id: UUID, now: datetime) -> int:
 
 def _keep_hours(organization_id: UUID, begin: datetime, end: datetime) -> int:
     with transaction.atomic():
-        if not _try_lock_counts(organization_id):
+        if not try_lock_counts(organization_id):
             return 0  # the next run counts it; nobody waits for a count behind another
         rows = _count_ledger(organization_id, begin, end)
         open_hours = {row["hour"] for row in rows if row["unfinished"]}
@@ -133,14 +137,6 @@ def _keep_hours(organization_id: UUID, begin: datetime, end: datetime) -> int:
             organization_id, hours, [_as_model(organization_id, row) for row in settled]
         )
     return len({row["hour"] for row in settled})
-
-
-def _try_lock_counts(organization_id: UUID) -> bool:
-    """Take the lock of `lock_counts`, unless somebody has it."""
-    if not is_postgresql():
-        return True
-    key = f"hourly_counts:{organization_id}"
-    return bool(run("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [key])[0][0])
 
 
 def _as_model(organization_id: UUID, row: Counts) -> HourlyCount:
