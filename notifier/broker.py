@@ -17,6 +17,7 @@ from kombu import Connection
 from kombu.exceptions import KombuError
 
 from notifier.correlation import current_correlation_id
+from notifier.tls_failure import describe_failure
 from notifier.topology import (
     EXCHANGE,
     FAILED_QUEUE,
@@ -80,7 +81,7 @@ def _send(task: str, message: Mapping[str, Any], *, queue: Any, routing_key: str
         with current_app.producer_pool.acquire(block=True, timeout=POOL_WAIT) as producer:
             _send_through(producer, task, message, queue=queue, routing_key=routing_key)
     except _BROKER_ERRORS as error:
-        log.warning("publish_failed", task=task, queue=routing_key, error=type(error).__name__)
+        log.warning("publish_failed", task=task, queue=routing_key, **_describe(error))
         raise BrokerUnavailable(str(error)) from error
 
 
@@ -102,6 +103,10 @@ def _send_through(
         # Confirms are not matched to publishes: a late one would vouch for the next message.
         producer.connection.collect(socket_timeout=0.1)
         raise
+
+
+def _describe(error: Exception) -> dict[str, str]:
+    return describe_failure(error, setting="BROKER_URL")
 
 
 def declare_topology(connection: Connection) -> None:
@@ -136,7 +141,7 @@ def open_connection() -> Connection:
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=1)
     except _BROKER_ERRORS as error:
         connection.release()
-        log.warning("broker_unreachable", error=type(error).__name__)
+        log.warning("broker_unreachable", **_describe(error))
         raise BrokerUnavailable(str(error)) from error
     return connection
 
@@ -166,7 +171,7 @@ class QueueStates:
             return QueueState(int(declared.message_count), int(declared.consumer_count))
         except _BROKER_ERRORS as error:
             self.close()
-            log.warning("queue_unavailable", queue=queue, error=type(error).__name__)
+            log.warning("queue_unavailable", queue=queue, **_describe(error))
             raise BrokerUnavailable(str(error)) from error
 
     def close(self) -> None:

@@ -7,6 +7,8 @@ import structlog
 from django.core.cache.backends.redis import RedisCache
 from redis.exceptions import RedisError
 
+from notifier.tls_failure import describe_failure
+
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 
@@ -41,5 +43,5 @@ class ForgivingRedisCache(RedisCache):
         try:
             return operation()
         except RedisError as error:
-            log.warning("cache_unavailable", error=type(error).__name__)
+            log.warning("cache_unavailable", **describe_failure(error, setting="CACHE_URL"))
             return otherwise

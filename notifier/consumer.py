@@ -14,6 +14,7 @@ from celery.concurrency import solo
 from celery.worker.consumer import Consumer
 
 from notifier.broker import RECONNECT_PAUSES, declare_topology
+from notifier.tls_failure import describe_failure, explain_tls_failure
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +28,19 @@ class TopologyStep(bootsteps.StartStopStep):
         with parent.app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=3, interval_start=0.2, interval_step=0.5)
             declare_topology(connection)
+
+
+def _keep_connecting(
+    connect: Callable[..., Any], errback: Callable[..., Any], *args: Any, **options: Any
+) -> Any:
+    """Connect with pauses of our own, telling what an operator must mend."""
+
+    def tell(error: Exception, interval: float) -> Any:
+        if explain_tls_failure(error):
+            log.warning("broker_unreachable", **describe_failure(error, setting="BROKER_URL"))
+        return errback(error, interval)
+
+    return connect(tell, *args, **RECONNECT_PAUSES, **options)
 
 
 class SafeConsumer(Consumer):
@@ -43,7 +57,7 @@ class SafeConsumer(Consumer):
 
     def ensure_connected(self, conn: Any) -> Any:
         """Wait for the broker with pauses of our own; Celery has no setting for them."""
-        conn.ensure_connection = partial(conn.ensure_connection, **RECONNECT_PAUSES)
+        conn.ensure_connection = partial(_keep_connecting, conn.ensure_connection)
         return super().ensure_connected(conn)
 
     def call_soon_ack(self, p: Any, *args: Any, **kwargs: Any) -> Any:

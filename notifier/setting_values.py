@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 import environ
 
+from notifier.tls_options import complete_database_tls, refuse_empty_options
+
 MIN_SECRET_LENGTH = 32
 
 
@@ -61,15 +63,6 @@ def as_switch(value: str) -> bool:
     ]
 
 
-def url_of(*schemes: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value and value.partition("://")[0] not in schemes:
-            raise ValueError
-        return value
-
-    return parse
-
-
 def as_web_address(value: str) -> str:
     """Return the address that paths are appended to, without the slash at its end."""
     url = urlsplit(value)
@@ -82,10 +75,36 @@ def as_web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def as_collector(value: str) -> str:
+    """Return a collector's address without the slash at its end, "" for none."""
+    return as_web_address(value) if value else ""
+
+
+def as_listener(value: str) -> tuple[str, int] | None:
+    """Return the address and port to listen on, None for nowhere."""
+    if not value:
+        return None
+    host, _, port = value.rpartition(":")
+    if not host:
+        raise ValueError
+    return host.strip("[]"), integer(at_least=1, at_most=65_535)(port)
+
+
 def as_database(value: str) -> dict[str, Any]:
     if value.partition("://")[0] not in ("postgres", "postgresql", "sqlite"):
         raise ValueError
-    return dict(environ.Env.db_url_config(value))
+    found: dict[str, Any] = environ.Env.db_url_config(value)
+    if value.startswith("sqlite"):
+        return found
+    refuse_empty_options(value)
+    return found | {"OPTIONS": complete_database_tls(found.get("OPTIONS", {}))}
+
+
+def as_replica(value: str) -> dict[str, Any]:
+    """Return a replica's settings, none for no replica; SQLite has no replicas."""
+    if value.startswith("sqlite"):
+        raise ValueError
+    return as_database(value) if value else {}
 
 
 def as_secret(value: str) -> str:

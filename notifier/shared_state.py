@@ -11,6 +11,8 @@ from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from notifier.tls_failure import describe_failure
+
 log = structlog.get_logger(__name__)
 
 TIMEOUT_SECONDS: Final = 0.3
@@ -69,7 +71,8 @@ class SharedState:
             self._left_alone_until = time.monotonic() + LEFT_ALONE_SECONDS
             is_news, self._is_away = not self._is_away, True
         if is_news:
-            log.warning("shared_state_away_using_local", error=type(error).__name__)
+            told = describe_failure(error, setting="CACHE_URL")
+            log.warning("shared_state_away_using_local", **told)
 
     def _note_presence(self) -> None:
         if not self._is_away:

@@ -15,6 +15,7 @@ from kombu.mixins import ConsumerMixin
 from apps.delivery.services.dead_letters import sort_dead_letter
 from notifier.broker import RECONNECT_PAUSES, declare_topology
 from notifier.faults import DATABASE_AWAY
+from notifier.tls_failure import describe_failure
 from notifier.topology import failed_queue
 
 log = structlog.get_logger(__name__)
@@ -35,7 +36,8 @@ class FailedQueueConsumer(ConsumerMixin):
             yield connection
 
     def on_connection_error(self, exc: Exception, interval: float) -> None:
-        log.warning("broker_unreachable", error=type(exc).__name__, again_in_seconds=interval)
+        told = describe_failure(exc, setting="BROKER_URL")
+        log.warning("broker_unreachable", **told, again_in_seconds=interval)
 
     def get_consumers(self, Consumer: Any, channel: Any) -> list[Consumer]:  # noqa: N803  # kombu's interface
         declare_topology(channel.connection.client)

@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterator
 from django.db import DatabaseError, InterfaceError
 
 from apps.delivery.management.checkup.broker import check_broker
+from apps.delivery.management.checkup.encryption import check_encryption
 from apps.delivery.management.checkup.finding import Finding, failed
 from apps.delivery.management.checkup.installation import (
     check_lease,
+    check_proxies,
     check_public_url,
     check_python,
+    check_registration,
     check_secrets,
     check_settings,
     check_var,
@@ -34,9 +37,12 @@ _OF_THIS_MACHINE = (
     check_python,
     check_settings,
     check_public_url,
+    check_proxies,
+    check_registration,
     check_secrets,
     check_var,
     check_lease,
+    check_encryption,
 )
 _OF_THE_WORK = (check_relay, check_dead_letters, check_dead_messages)
 

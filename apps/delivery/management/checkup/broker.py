@@ -12,6 +12,7 @@ from apps.delivery.management.checkup.finding import (
     Finding,
     NoAnswer,
     answer_in_time,
+    describe_absence,
     failed,
     passed,
     warned,
@@ -40,7 +41,7 @@ def check_broker() -> list[Finding]:
     try:
         answer_in_time(lambda: open_connection().release())
     except _TROUBLE as error:
-        return [failed("broker", f"BROKER_URL is away: {first_line(error)}", mend="make servers")]
+        return [describe_absence("broker", error, setting="BROKER_URL")]
     kind = settings.RABBITMQ_QUEUE_TYPE
     queues = (*work_queues(kind), failed_queue(kind))
     return [passed("broker", "RabbitMQ answers"), *map(check_queue, queues)]

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from notifier.management.command_line import first_line
+from notifier.tls_failure import explain_tls_failure
+
 State = Literal["ok", "warning", "failed"]
 SECONDS = 2.0
 Result = TypeVar("Result")
@@ -37,6 +40,15 @@ def warned(name: str, message: str, *, mend: str) -> Finding:
 
 def failed(name: str, message: str, *, mend: str) -> Finding:
     return Finding(name=name, state="failed", message=message, mend=mend)
+
+
+def describe_absence(
+    name: str, error: Exception, *, setting: str, mend: str = "make servers"
+) -> Finding:
+    """Answer for a server that cannot be reached, and say so where TLS is the reason."""
+    if reason := explain_tls_failure(error):
+        return failed(name, f"{setting}: {reason} ({first_line(error)})", mend="docs/tls.md")
+    return failed(name, f"{setting} is away: {first_line(error)}", mend=mend)
 
 
 def answer_in_time(ask: Callable[[], Result]) -> Result:

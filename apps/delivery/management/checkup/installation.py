@@ -60,6 +60,25 @@ def check_public_url() -> Finding:
     return passed("public url", address)
 
 
+def check_proxies() -> Finding:
+    """TLS ends at a proxy (the web itself speaks none), and whose address the web sees then."""
+    count = settings.TRUSTED_PROXY_COUNT
+    is_behind_one = settings.PUBLIC_URL.startswith("https://")
+    if settings.NOTIFIER_ENV == DEVELOPMENT or count or not is_behind_one:
+        return passed("proxies", f"{count} trusted")
+    told = "TRUSTED_PROXY_COUNT=0, and PUBLIC_URL is https: all clients share the proxy's address"
+    mend = "export TRUSTED_PROXY_COUNT=<how many proxies are between clients and the web>"
+    return warned("proxies", f"{told} and its rate limit", mend=mend)
+
+
+def check_registration() -> Finding:
+    """Members may notify themselves, and nobody confirms the address that a stranger names."""
+    if settings.NOTIFIER_ENV == DEVELOPMENT or not settings.REGISTRATION_OPEN:
+        return passed("registration", "open" if settings.REGISTRATION_OPEN else "closed")
+    told = "open: strangers may sign up, and have mail of theirs sent to the address they name"
+    return warned("registration", told, mend="export REGISTRATION_OPEN=false")
+
+
 def check_secrets() -> Finding:
     names = [setting.name for setting in SETTINGS if setting.generated]
     files = {name: Path(settings.VAR_DIR) / name.lower() for name in names}

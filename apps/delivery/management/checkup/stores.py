@@ -15,11 +15,12 @@ from apps.delivery.management.checkup.finding import (
     Finding,
     NoAnswer,
     answer_in_time,
+    describe_absence,
     failed,
     passed,
     warned,
 )
-from notifier.management.command_line import first_line, manage_command
+from notifier.management.command_line import manage_command
 from notifier.sql import is_postgresql
 
 TOLERATED_SKEW = timedelta(seconds=2)
@@ -30,7 +31,7 @@ def check_database() -> Finding:
         read_database_clock()
     except (DatabaseError, psycopg.Error, NoAnswer, OSError) as error:
         mend = "make servers" if is_postgresql() else manage_command("migrate")
-        return failed("database", f"DATABASE_URL is away: {first_line(error)}", mend=mend)
+        return describe_absence("database", error, setting="DATABASE_URL", mend=mend)
     return passed("database", _describe_database())
 
 
@@ -63,7 +64,7 @@ def check_cache() -> Finding:
     try:
         answer_in_time(_ping_cache)
     except (RedisError, NoAnswer, OSError, ValueError) as error:
-        return failed("cache", f"CACHE_URL is away: {first_line(error)}", mend="make servers")
+        return describe_absence("cache", error, setting="CACHE_URL")
     return passed("cache", "Redis answers")
 
 

@@ -9,6 +9,7 @@ from celery import current_app
 from django.core.management.base import BaseCommand
 
 from apps.delivery.management.failed_queue import run_consumer
+from notifier.metrics_server import serve_metrics
 
 log = structlog.get_logger(__name__)
 
@@ -19,6 +20,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _end)
+        serve_metrics()
         log.info("dead_letter_consumer_started")
         with current_app.connection_for_read() as connection:
             run_consumer(connection, threading.Event())
