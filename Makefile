@@ -5,7 +5,7 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help up install test check unit integration e2e faults soak bench bench-short servers servers-down stack locks schema clean
+.PHONY: help up install test check unit integration e2e faults soak bench bench-short servers servers-down stack locks schema docs clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,13 +27,16 @@ test: $(VENV)/.development ## all tests on private PostgreSQL, RabbitMQ and Redi
 	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
 	@$(MAKE) --no-print-directory check
 
-check: $(VENV)/.development ## lint, format, types, import contracts, migrations, API schema
+check: $(VENV)/.development ## lint, format, types, import contracts, security, migrations, API schema, docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml apps notifier config deploy bench manage.py
+	$(BIN)/python -m tests.security.secret_scan
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 unit: $(VENV)/.development ## the tests that need no server
 	@$(BIN)/python -m pytest tests/unit $(PYTEST_FLAGS)
@@ -77,6 +80,11 @@ locks: $(VENV)/.development ## compile requirements/*.in to hashed locks
 
 schema: install ## write the OpenAPI schema to docs/openapi.yaml
 	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+
+docs: $(VENV)/.development ## the documentation as pages in var/site
+	@$(BIN)/python manage.py config --output markdown > docs/settings.md
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "var/site/index.html"
 
 clean: ## remove the environment and everything that was made at run time
 	rm -rf $(VENV) var staticfiles

@@ -1,11 +1,16 @@
 """Who is at the other end of a request: the one address that counts against a limit."""
 
 from collections.abc import Mapping
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
+import structlog
+
+log = structlog.get_logger(__name__)
 # One customer of a provider has at least a /64: single addresses in it cost nothing.
 IPV6_PREFIX: Final = 64
+_FORWARDED_FOR: Final = "HTTP_X_FORWARDED_FOR"
 UNKNOWN: Final = "unknown"  # a request over a Unix socket has no address
 
 
@@ -19,10 +24,18 @@ def find_client(meta: Mapping[str, str], *, trusted_proxies: int) -> str:
     """
     peer = meta.get("REMOTE_ADDR") or UNKNOWN
     if not trusted_proxies:
+        if _FORWARDED_FOR in meta:
+            warn_of_ignored_proxy()
         return _name_network(peer) or peer
-    chain = meta.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    chain = meta.get(_FORWARDED_FOR, "").split(",")
     seen = chain[-trusted_proxies] if len(chain) >= trusted_proxies else ""
     return _name_network(seen) or _name_network(peer) or peer
+
+
+@cache
+def warn_of_ignored_proxy() -> None:
+    """Say so once in a process: behind a proxy that is not counted, everybody is one client."""
+    log.warning("forwarded_for_ignored", setting="TRUSTED_PROXY_COUNT", value=0)
 
 
 def _name_network(text: str) -> str | None:

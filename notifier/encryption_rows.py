@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from django.core.management.base import CommandError
 from django.db import connection, models, transaction
 
 from notifier.encrypted_fields import EMPTY, sealed_columns
-from notifier.encryption import Undecryptable, seal, unseal
+from notifier.encryption import Undecryptable, load_keyring, prefix_of, seal, unseal
 from notifier.sql import encode_rows, is_postgresql, json_rows_sql, run
 
 Row = Mapping[str, Any]
@@ -46,7 +47,8 @@ def seal_rows(
     """Seal what is still readable in a table; may be ended and begun again at any moment.
 
     `derive` takes a row (its sealed columns and those in `also`) and what was readable of it, and
-    returns what else is to be written.
+    returns what else is to be written. Raises CommandError when something is readable afterwards:
+    another process has written it in the meantime.
     """
     places = {name: field.place for name, field in sealed_columns(model).items()}
 
@@ -58,6 +60,27 @@ def seal_rows(
     columns = [*places, *also]
     for _ in rewrite_rows(model, columns=columns, change=change, is_waiting=True):
         pass
+    if count := count_readable(model):
+        table = model._meta.db_table  # noqa: SLF001  # documented
+        raise CommandError(
+            f"{table}: {count} rows were stored unencrypted while this ran; stop every other"
+            " process of Notifier, then run `migrate` again"
+        )
+
+
+def count_readable(model: type[models.Model]) -> int:
+    """Return how many rows have a column that no key of ours has sealed."""
+    prefixes = [prefix_of(key) for key in load_keyring().by_id]
+    marks = ", ".join(["%s"] * len(prefixes))
+    columns = [_quote(name) for name in sealed_columns(model)]
+    readable = [
+        f"(COALESCE({name}, '') NOT IN ('', '{{}}', '[]')"
+        f" AND SUBSTR({name}, 1, {len(prefixes[0])}) NOT IN ({marks}))"
+        for name in columns
+    ]
+    _, table = _names(model)
+    statement = f"SELECT COUNT(*) FROM {table} WHERE {' OR '.join(readable)}"  # noqa: S608  # our own names
+    return int(run(statement, prefixes * len(columns))[0][0])
 
 
 def open_rows(

@@ -12,6 +12,36 @@ from notifier.api.envelope import STATUS_OF_CODE, Meta
 
 _TEMPLATE = "#/components/schemas/{name}"
 _COMMON_ERRORS = ("400", "429", "500", "503")
+_RETRYABLE = ("429", "503")
+_LIMITED = "x-limited"  # between describing an operation and `wrap_in_envelope` alone
+_HEADERS = {
+    "RateLimit-Policy": {
+        "description": "The limits that were looked at: `q` requests in `w` seconds (structured"
+        " field, draft-ietf-httpapi-ratelimit-headers). Missing where the limit is off.",
+        "schema": {"type": "string"},
+        "example": '"key";q=600000;w=60',
+    },
+    "RateLimit": {
+        "description": "What is left of them: `r` requests; some come back after `t` seconds.",
+        "schema": {"type": "string"},
+        "example": '"key";r=599999;t=6',
+    },
+    "Retry-After": {
+        "description": "Seconds to wait before asking again.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 0},
+    },
+}
+
+
+class LimitedSchema(AutoSchema):
+    """Notes of each operation whether its view is limited: the hook below sees no views."""
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        operation = super().get_operation(*args, **kwargs)
+        if operation is not None:
+            operation[_LIMITED] = getattr(self.view, "is_limited", False)
+        return operation
 
 
 class StructExtension(OpenApiSerializerExtension):
@@ -77,8 +107,12 @@ def skip_slash_twins(endpoints: list[Any], **_: Any) -> list[Any]:
 
 
 def wrap_in_envelope(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Put every documented JSON answer into the envelope, and add the errors that any may give."""
-    components = result.setdefault("components", {}).setdefault("schemas", {})
+    """Put every documented JSON answer into the envelope, and add what any of them may have.
+
+    These are the errors that no route can rule out, and the headers that say what is left.
+    """
+    result.setdefault("components", {})["headers"] = _HEADERS
+    components = result["components"].setdefault("schemas", {})
     components["Meta"] = _struct_schema(Meta)
     components["Failure"] = _failure_schema()
     for operations in result.get("paths", {}).values():
@@ -97,6 +131,18 @@ def _wrap_operation(operation: dict[str, Any]) -> None:
         content = response.get("content", {}).get("application/json")
         if content is not None and status.startswith("2"):
             content["schema"] = _envelope_of(content.get("schema", {}))
+    _add_headers(responses, is_limited=operation.pop(_LIMITED, False))
+
+
+def _add_headers(responses: dict[str, Any], *, is_limited: bool) -> None:
+    """Other refusals of a limited route have the fields too, which would be said ten times."""
+    for status, response in responses.items():
+        is_told = status == "429" or (is_limited and status.startswith("2"))
+        names = ["RateLimit-Policy", "RateLimit"] if is_told else []
+        names += ["Retry-After"] if status in _RETRYABLE else []
+        if names:
+            links = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+            response["headers"] = response.get("headers", {}) | links
 
 
 def _error_statuses(operation: dict[str, Any]) -> list[str]:

@@ -67,6 +67,8 @@ BODIES: dict[str, Build] = {
     "POST auth/validate": _credentials,
     "POST users": _fixed(NEW_USER),
     "POST users (an admin)": _fixed(NEW_USER | {"role": "admin"}),
+    "POST users (with a password)": _fixed(NEW_USER | {"password": f"new {PASSWORD}"}),
+    "POST users (with a device)": _fixed(NEW_USER | {"push_token": "another-token"}),
     "POST users/create-account": _fixed(NEW_USER),
     "PATCH users/{user_id}": _fixed({"name": "Eve"}),
     "PATCH users/{user_id} (role)": _fixed({"role": "sender"}),

@@ -237,3 +237,23 @@ def test_templates_and_suppressions_are_recorded(boss: Caller, admin: User) -> N
     assert rollback["changes"]["number"] == {"old": 2, "new": 1}
     assert rollback["object_id"] == "ping"
     assert {row["actor_id"] for row in rows} == {str(admin.pk)}
+
+
+def test_devices_are_recorded_without_their_token(admin: User, boss: Caller) -> None:
+    ada, eve = (make_user(organization=admin.organization) for _ in range(2))
+    body = {"token": "canary-of-tokens", "platform": "ios"}
+    owners = (ada, ada, eve)  # at each start; then somebody else signs in there
+    *_, device = [boss.post(f"/users/{owner.pk}/devices", body)[1]["data"] for owner in owners]
+    assert boss.delete(f"/users/{eve.pk}/devices/{device['id']}")[0] == 200
+    moved, new = _entries("device.registered")
+    assert new.changes == {
+        "user_id": {"old": None, "new": str(ada.pk)},
+        "platform": {"old": None, "new": "ios"},
+    }
+    assert moved.changes == {"user_id": {"old": str(ada.pk), "new": str(eve.pk)}}
+    (removed,) = _entries("device.removed")
+    assert removed.changes == {"user_id": {"old": str(eve.pk)}, "platform": {"old": "ios"}}
+    for entry in (new, moved, removed):
+        assert (entry.actor_id, entry.object_id) == (str(admin.pk), device["id"])
+        assert entry.organization_id == admin.organization_id
+        assert "canary" not in str(entry.changes)

@@ -6,9 +6,10 @@ from http.client import HTTPConnection
 
 import pytest
 import requests
+from structlog.testing import capture_logs
 
 from deploy.local.servers import Postgres, Redis
-from notifier.client_address import find_client
+from notifier.client_address import find_client, warn_of_ignored_proxy
 from notifier.shared_state import LEFT_ALONE_SECONDS
 from tests.security.live_web import LiveWeb
 
@@ -152,3 +153,18 @@ def test_the_client_is_whom_the_outermost_trusted_proxy_saw(
 
 def test_a_request_over_a_unix_socket_has_a_quota_too() -> None:
     assert find_client({"REMOTE_ADDR": ""}, trusted_proxies=0) == "unknown"
+
+
+def test_a_proxy_that_is_not_counted_is_told_of_once_and_without_addresses() -> None:
+    warn_of_ignored_proxy.cache_clear()
+    direct = {"REMOTE_ADDR": "192.0.2.1"}
+    proxied = direct | {"HTTP_X_FORWARDED_FOR": "198.51.100.7"}
+    with capture_logs() as lines:
+        find_client(direct, trusted_proxies=0)
+        find_client(proxied, trusted_proxies=1)
+        assert not lines
+        for _ in range(3):
+            assert find_client(proxied, trusted_proxies=0) == "192.0.2.1"
+    (line,) = lines
+    assert (line["event"], line["log_level"]) == ("forwarded_for_ignored", "warning")
+    assert "198.51" not in str(line)

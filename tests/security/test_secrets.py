@@ -1,81 +1,83 @@
-"""No file of the repository holds a credential that would open something."""
+"""No file of the repository holds a credential, and the scan finds what is planted."""
 
-import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from detect_secrets.core.scan import scan_file
-from detect_secrets.settings import transient_settings
 
-PROJECT = Path(__file__).parents[2]
-# Those that know a credential by its form. Passwords such as `password` in URLs of tests and docs
-# have none: what looks for words and for randomness would find little else here.
-DETECTORS = (
-    "AWSKeyDetector",
-    "AzureStorageKeyDetector",
-    "DiscordBotTokenDetector",
-    "GitHubTokenDetector",
-    "GitLabTokenDetector",
-    "JwtTokenDetector",
-    "MailchimpDetector",
-    "NpmDetector",
-    "OpenAIDetector",
-    "PrivateKeyDetector",
-    "PypiTokenDetector",
-    "SendGridDetector",
-    "SlackDetector",
-    "SquareOAuthDetector",
-    "StripeDetector",
-    "TelegramBotTokenDetector",
-    "TwilioKeyDetector",
+from tests.security.secret_scan import PROJECT, list_files, scan_repository
+
+# Put together here, so that this file holds none.
+PLANTED = {
+    "private": "-----BEGIN " + "RSA PRIVATE KEY-----",
+    "sealed": "-----BEGIN ENCRYPTED " + "PRIVATE KEY-----",
+    "amazon": "AKIA" + "ABCDEFGHIJKLMNOP",
+    "github": "ghp_" + "a1B2" * 9,
+    "token": "eyJhbGciOiJI" + "UzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+    "sendgrid": "SG." + "a1B2c3D4e5F6g7H8i9J0k1." + "a1B2c3D4e5" * 4 + "F6g",
+    "mailgun": "key-" + "0123456789abcdef" * 2,
+    "onesignal": "os_v2_app_" + "a1b2c3d4" * 6,
+    "firebase": "AIza" + "a1B2c3D" * 5,
+    "ours": "ntf_live_" + "a1B2c3D4e5" * 4 + "F6g",
+}
+# Where the tool's own scanner, or a person, would not look.
+HIDING_PLACES = (
+    ".env",
+    "Dockerfile",
+    "deploy/base/settings.yaml",
+    "docs/swagger.json",
+    "poetry.lock",
+    "notes without a suffix",
+    "picture.png",
 )
-OUR_KEY = re.compile(r"ntf_(?:live|test)_[A-Za-z0-9_-]{43}")
-# Opens nothing: a token without claims, the example in the API's description.
-EMPTY_TOKEN = re.compile(r"[\w-]+\.e30\.[\w-]*")
 
 
-def list_files() -> list[Path]:
-    """Return what is committed, or would be."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],  # noqa: S607  # whichever git there is
-        cwd=PROJECT,
-        capture_output=True,
-        check=False,
-    )
-    if listed.returncode:
-        pytest.skip("not a git repository: nothing can be committed")
-    paths = [PROJECT / name.decode() for name in listed.stdout.split(b"\0") if name]
-    return [path for path in paths if path.is_file()]
+def git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)  # noqa: S603, S607  # whichever git there is
 
 
-def find_secrets(path: Path) -> Iterator[str]:
-    """Yield where something that looks like a credential stands, and of which kind it is."""
-    for found in scan_file(str(path)):
-        if not EMPTY_TOKEN.fullmatch(found.secret_value or ""):
-            yield f"{path.relative_to(PROJECT)}:{found.line_number}: {found.type}"
-    if OUR_KEY.search(path.read_text(errors="replace")):
-        yield f"{path.relative_to(PROJECT)}: an API key of ours"
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / ".gitignore").write_text("var/\n")
+    return tmp_path
+
+
+def plant(repository: Path, name: str, secret: str) -> None:
+    path = repository / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'nothing\nKEY = "{secret}"  # pragma: allowlist secret\n')
+
+
+@pytest.mark.parametrize("kind", PLANTED)
+def test_a_planted_credential_is_found_and_its_line_named(repository: Path, kind: str) -> None:
+    plant(repository, "settings.py", PLANTED[kind])
+    (found,) = scan_repository(repository)
+    assert found.startswith("settings.py:2: ")
+    assert PLANTED[kind] not in found
+
+
+@pytest.mark.parametrize("name", HIDING_PLACES)
+def test_no_name_or_comment_hides_a_credential(repository: Path, name: str) -> None:
+    plant(repository, name, PLANTED["github"])
+    git(repository, "add", "--all")
+    assert scan_repository(repository) == [f"{name}:2: GitHub Token"]
+
+
+def test_what_git_ignores_is_not_looked_at(repository: Path) -> None:
+    plant(repository, "var/secret_key", PLANTED["ours"])
+    assert scan_repository(repository) == []
+
+
+def test_a_folder_without_a_repository_is_no_clean_repository(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="not a git repository"):
+        scan_repository(tmp_path)
 
 
 def test_no_credential_is_in_the_repository() -> None:
-    with transient_settings({"plugins_used": [{"name": name} for name in DETECTORS]}):
-        found = [each for path in list_files() for each in find_secrets(path)]
-    assert found == []
-
-
-@pytest.mark.parametrize(
-    "secret",
-    [
-        "-----BEGIN " + "RSA PRIVATE KEY-----",
-        "AKIA" + "ABCDEFGHIJKLMNOP",
-        "ghp_" + "a1B2" * 9,
-        "eyJhbGciOiJI" + "UzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
-    ],
-)
-def test_a_credential_would_be_found(tmp_path: Path, secret: str) -> None:
-    path = tmp_path / "settings.py"
-    path.write_text(f'KEY = "{secret}"\n')
-    with transient_settings({"plugins_used": [{"name": name} for name in DETECTORS]}):
-        assert list(scan_file(str(path)))
+    try:
+        tracked = set(list_files(PROJECT))
+    except FileNotFoundError:
+        pytest.skip("not a git repository: nothing can be committed")
+    assert {PROJECT / name for name in (".env.example", "compose.yaml", "Makefile")} <= tracked
+    assert scan_repository(PROJECT) == []

@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from apps.notifications.management.csv_sending import _disarm as disarm
 from apps.users.models import User
 from tests.factories import PASSWORD, make_organization, make_user
 from tests.integration.api.calling import key_of, person
@@ -153,15 +154,30 @@ def test_a_page_that_changes_something_wants_its_token(operator: Client) -> None
     assert strict.post("/admin/logout/").status_code == 403
 
 
-def test_nothing_of_ours_writes_spreadsheets() -> None:
-    """A cell that begins with = is a formula; whoever adds an export has to think of it."""
+@pytest.mark.parametrize("path", ["/inbox", "/inbox/messages"])
+def test_a_page_is_not_shown_under_another_name(path: str) -> None:
+    """A site whose name is made to lead to 127.0.0.1 (DNS rebinding) reads nothing here."""
+    assert Client().get(path).status_code == 200
+    assert Client(headers={"Host": "rebound.example"}).get(path).status_code == 400
+
+
+def test_no_other_code_writes_spreadsheets() -> None:
+    """A cell that begins with = is a formula: whoever adds an export has to disarm it too."""
     sources = [
         path for folder in ("apps", "notifier") for path in (PROJECT / folder).rglob("*.py")
     ]
     writers = [
         path.name for path in sources if re.search(r"csv\.writer|text/csv", path.read_text())
     ]
-    assert writers == []
+    assert writers == ["csv_sending.py"]
+
+
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "=cmd|' /C calc'!A0"]
+)
+def test_no_cell_that_is_written_is_a_formula(cell: str) -> None:
+    assert disarm(cell) == f"'{cell}"
+    assert disarm(f"a{cell}") == f"a{cell}"
 
 
 def _read_policy(client: Client, path: str) -> str:

@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema
 from apps.delivery.services.breakers import ProviderBreaker, list_breakers, reset_breaker
 from notifier.api.envelope import answer
 from notifier.api.pages import describe_whole
-from notifier.api.views import LeanView
+from notifier.api.views import LeanView, principal_of
 from notifier.authentication import Scope
 from notifier.breaker import BreakerView
 
@@ -61,6 +61,7 @@ class ResetBreakerView(LeanView):
         responses={200: BreakerAnswer},
     )
     def post(self, request: HttpRequest, provider: str) -> HttpResponse:
+        principal_of(request).require_mode("live")
         found, view = reset_breaker(provider)[0]
         return answer(show_breaker(found, view), "Breaker reset")
 

@@ -20,7 +20,7 @@ from apps.notifications.services.unsubscribing import (
     unsubscribe,
 )
 from notifier.api.errors import DATABASE_RETRY_AFTER
-from notifier.errors import NotFound
+from notifier.errors import NotFound, Unavailable
 from notifier.faults import DATABASE_AWAY
 from notifier.models import Organization
 
@@ -30,18 +30,29 @@ log = structlog.get_logger(__name__)
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 def show_unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """Ask (GET), or unsubscribe at once and say so (POST); 404 for a token that is not ours."""
+    """Ask (GET), or unsubscribe at once and say so (POST); 404 for a token that is not ours.
+
+    503 while the database is away, or the key is missing that opens tokens.
+    """
     try:
         return _answer_wish(request, token)
     except NotFound:
         return _show(request, {"state": "unknown"}, status=404)
     except DATABASE_AWAY as error:
         log.warning("database_unavailable", error=type(error).__name__)
-        page = _show(request, {"state": "later"}, status=503)
-        page["Retry-After"] = str(DATABASE_RETRY_AFTER)
-        # Django would log the path of any 5xx, and the token in it contains an address.
-        page._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
-        return page
+        return _ask_to_return(request, after=DATABASE_RETRY_AFTER)
+    except Unavailable as error:
+        # No key opens the one that tokens are sealed with: for operators to mend, not for readers.
+        log.error("value_undecryptable", error=error.message)  # noqa: TRY400  # the message says all
+        return _ask_to_return(request, after=error.retry_after)
+
+
+def _ask_to_return(request: HttpRequest, *, after: int) -> HttpResponse:
+    page = _show(request, {"state": "later"}, status=503)
+    page["Retry-After"] = str(after)
+    # Django would log the path of any 5xx, and the token in it opens this page.
+    page._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
+    return page
 
 
 def _answer_wish(request: HttpRequest, token: str) -> HttpResponse:

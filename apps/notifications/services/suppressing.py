@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 
-from apps.notifications.models import Cause, Channel, Notification, Suppression
+from apps.notifications.models import Cause, Channel, Suppression
 from apps.notifications.models.suppression import (
     MAX_SUPPRESSED,
     SCOPE_OF_CAUSE,
@@ -131,29 +131,3 @@ def covers(scopes: Iterable[str], *, marketing: bool) -> bool:
 def is_marketing(version: TemplateVersion | None) -> bool:
     """Content of the caller's own, without a template, is transactional."""
     return version is not None and version.template.kind == TemplateKind.MARKETING
-
-
-def mark_suppressed(notifications: list[Notification]) -> list[Notification]:
-    """Note on each notification which of its present addresses are suppressed for it.
-
-    One query for all of them. Users and their devices are expected to be loaded.
-    """
-    keys = {each.pk: _keys_of(each) for each in notifications}
-    scopes = find_scopes(key for some in keys.values() for key in some)
-    for each in notifications:
-        marketing = is_marketing(each.template_version)
-        hit = [key for key in keys[each.pk] if covers(scopes.get(key, ()), marketing=marketing)]
-        each.suppressed_addresses = frozenset(index for _, _, index in hit)
-    return notifications
-
-
-def _keys_of(row: Notification) -> list[AddressKey]:
-    return [(row.organization_id, row.channel, index) for index in _indexes_of(row)]
-
-
-def _indexes_of(row: Notification) -> list[str]:
-    if row.user is None:
-        return [row.recipient_index]
-    if row.channel == Channel.EMAIL:
-        return [row.user.email_key]
-    return [device.token_digest for device in row.user.devices.all()]

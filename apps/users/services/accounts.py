@@ -63,11 +63,14 @@ def register_account(*, account: NewAccount) -> User:
 def create_account(*, caller: Principal, account: NewAccount) -> User:
     """Store a user of the caller's organization; only admins may give roles.
 
-    Raises PermissionDenied, InvalidRequest, Conflict.
+    What a test key stores can neither sign in nor take a device away from somebody: both would
+    end in live notifications. Raises PermissionDenied, InvalidRequest, Conflict.
     """
     caller.require("users")
     if account.role != Role.MEMBER:
         caller.require("admin")
+    if account.role != Role.MEMBER or account.password is not None or account.push_token:
+        caller.require_mode("live")
     return store_account(organization_id=caller.organization_id, account=account)
 
 
@@ -110,6 +113,13 @@ def find_user(*, caller: Principal, user_id: UUID) -> User:
     return get_user(organization_id=caller.organization_id, user_id=user_id)
 
 
+def find_changeable_user(*, caller: Principal, user_id: UUID) -> User:
+    """As `find_user`; a test key changes nobody (PermissionDenied): all accounts are live."""
+    user = find_user(caller=caller, user_id=user_id)
+    caller.require_mode("live")
+    return user
+
+
 def find_user_by_email(*, caller: Principal, email: str) -> User:
     """As `find_user`; raises InvalidRequest for what is no address."""
     users = User.objects.in_organization(caller.organization_id).living()
@@ -133,7 +143,7 @@ def update_account(
     transaction.
     Raises NotFound, PermissionDenied, InvalidRequest, Conflict.
     """
-    user = find_user(caller=caller, user_id=user_id)
+    user = find_changeable_user(caller=caller, user_id=user_id)
     _authorize_changes(caller, user, changes)
     values = _prepare_changes(changes)
     if password is not None:
@@ -149,7 +159,7 @@ def erase_user(*, caller: Principal, user_id: UUID, now: datetime) -> None:
 
     Raises NotFound (also for one who is erased already) and PermissionDenied.
     """
-    user = find_user(caller=caller, user_id=user_id)
+    user = find_changeable_user(caller=caller, user_id=user_id)
     _protect_admins(caller, user)
     with transaction.atomic():
         # The update comes first: it locks the row, so whatever adds a device or a session at the

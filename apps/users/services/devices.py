@@ -5,13 +5,17 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
+from django.db.models import QuerySet
 
 from apps.users.models import Device, User
 from apps.users.services.field_checks import check_values
+from apps.users.services.trail import record_device_change
+from notifier.audit import describe_changes
 from notifier.encryption_lasting import blind_index
 from notifier.errors import NotFound
 
 log = structlog.get_logger(__name__)
+SHOWN_OF_DEVICE = ("user_id", "platform")
 
 
 def register_device(
@@ -33,14 +37,21 @@ def register_device(
     )
     with transaction.atomic():
         _lock_living_user(organization_id, user_id)
-        return _upsert(device)
+        known = _known_as(device).select_for_update(no_key=True).first()
+        stored = _upsert(device)
+        _record_registration(known, stored)
+    return stored
 
 
 def delete_device(*, user: User, device_id: UUID) -> None:
     """Remove one of a user's devices; raise NotFound if it is not among them."""
-    deleted, _ = user.devices.filter(pk=device_id).delete()
-    if not deleted:
-        raise NotFound("no such device")
+    with transaction.atomic():
+        device = user.devices.filter(pk=device_id).select_for_update().first()
+        if device is None:
+            raise NotFound("no such device")
+        changes = {name: {"old": value} for name, value in _describe(device).items()}
+        record_device_change(device=device, verb="removed", changes=changes)
+        device.delete()
 
 
 def remove_device(*, device_id: UUID) -> bool:
@@ -66,6 +77,22 @@ def _upsert(device: Device) -> Device:
         update_fields=["user", "platform", "last_seen_at"],
     )
     # The row may be an older one, with its own id.
-    return Device.objects.get(
+    return _known_as(device).get()
+
+
+def _known_as(device: Device) -> QuerySet[Device]:
+    return Device.objects.filter(
         organization_id=device.organization_id, token_digest=device.token_digest
     )
+
+
+def _record_registration(known: Device | None, stored: Device) -> None:
+    """Apps register at each start: what says nothing new leaves no entry."""
+    before = _describe(known) if known else {}
+    changes = describe_changes(before, _describe(stored), shown=SHOWN_OF_DEVICE)
+    if changes:
+        record_device_change(device=stored, verb="registered", changes=changes)
+
+
+def _describe(device: Device) -> dict[str, str]:
+    return {"user_id": str(device.user_id), "platform": device.platform}

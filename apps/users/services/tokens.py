@@ -1,7 +1,7 @@
 """Access and refresh tokens: what they say and how they are read (JWT, RFC 7519)."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
@@ -41,6 +41,7 @@ class Claims:
     user_id: UUID
     session_id: UUID
     jti: UUID
+    expires_at: datetime
 
 
 def issue_access_token(*, user: User, session_id: UUID, now: datetime) -> str:
@@ -80,9 +81,12 @@ def _read(text: str, kind: type[Token]) -> Claims:
     try:
         token = kind(text)  # type: ignore[arg-type]  # the annotation says Token, the code takes text
         return Claims(
-            user_id=UUID(token["sub"]), session_id=UUID(token["sid"]), jti=UUID(token["jti"])
+            user_id=UUID(token["sub"]),
+            session_id=UUID(token["sid"]),
+            jti=UUID(token["jti"]),
+            expires_at=datetime.fromtimestamp(token["exp"], tz=UTC),
         )
     # A header of nested brackets ends the JSON parser with RecursionError; tokens of another
     # service that shares our key would lack claims.
-    except (TokenError, RecursionError, KeyError, TypeError, ValueError) as error:
+    except (TokenError, RecursionError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise Unauthenticated("the token is invalid or expired") from error

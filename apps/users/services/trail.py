@@ -3,7 +3,7 @@
 from dataclasses import replace
 from uuid import UUID
 
-from apps.users.models import User
+from apps.users.models import Device, User
 from notifier.audit import Changes, record_change
 from notifier.audit_actor import Actor, current_actor
 
@@ -21,6 +21,17 @@ def record_user_change(
         object_type="user",
         object_id=user_id,
         organization_id=organization_id,
+        changes=changes,
+    )
+
+
+def record_device_change(*, device: Device, verb: str, changes: Changes) -> None:
+    """Record what became of a device: whose it is, never its token."""
+    record_change(
+        action=f"device.{verb}",
+        object_type="device",
+        object_id=device.pk,
+        organization_id=device.organization_id,
         changes=changes,
     )
 

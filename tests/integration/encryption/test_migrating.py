@@ -10,8 +10,13 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.core.management.base import CommandError
 
+from apps.users.models import User
 from deploy.local.servers import Postgres
+from notifier.encryption_rows import count_readable, seal_rows
+from notifier.sql import run
+from tests.factories import make_user
 from tests.session import FOLDER
 
 PROJECT = Path(__file__).parents[3]
@@ -167,3 +172,25 @@ def test_what_was_stored_is_sealed_found_and_can_be_brought_back(database: Datab
     assert sealed[6] == "{}"
     go_back(database)
     assert read_rows(database) == before
+
+
+@pytest.mark.django_db
+def test_what_is_written_readably_behind_the_walk_is_told_of() -> None:
+    seen, waiting = sorted((make_user(), make_user()), key=lambda user: user.pk)
+    write_name(waiting.pk, "Grace")
+
+    def write_behind(_row: Any, readable: Any) -> dict[str, Any]:
+        if readable.get("name") == "Grace":
+            write_name(seen.pk, "Ada")  # as a process of the old version would
+        return {}
+
+    with pytest.raises(CommandError, match=r"users_user: 1 rows .* `migrate` again"):
+        seal_rows(User, derive=write_behind)
+    assert count_readable(User) == 1
+    seal_rows(User, derive=write_behind)
+    assert count_readable(User) == 0
+    assert set(User.objects.values_list("name", flat=True)) == {"Ada", "Grace"}
+
+
+def write_name(user_id: Any, name: str) -> None:
+    run("UPDATE users_user SET name = %s WHERE id = %s", [name, user_id])

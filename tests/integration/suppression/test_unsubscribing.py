@@ -9,11 +9,14 @@ from django.core import signing
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from apps.notifications.models import Suppression
 from apps.notifications.services.unsubscribing import Unsubscription, seal_unsubscription
 from deploy.local.ports import pick_free_port
+from notifier import encryption_lasting
 from notifier.models import Organization
+from notifier.sql import run
 from tests.factories import make_organization
 from tests.integration.api.calling import key_of
 from tests.integration.suppression.mailing import write
@@ -167,3 +170,27 @@ def test_while_the_database_is_away_the_reader_is_asked_to_come_again(
     assert b"try again" in response.content
     assert token not in caplog.text
     assert mail_client.post(f"/unsubscribe/{token}", "", content_type=FORM).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("is_there", [True, False], ids=["sealed with another key", "gone"])
+def test_without_the_key_that_opens_links_the_reader_is_asked_to_come_again(
+    mail_client: Client,
+    token: str,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    method: str,
+    is_there: bool,
+) -> None:
+    # A process that begins now has not read the key yet.
+    monkeypatch.setattr(encryption_lasting, "_opened", {})
+    if is_there:
+        settings.FIELD_ENCRYPTION_KEYS = ("k" * 48,)
+    else:
+        run("DELETE FROM notifier_lastingkey")
+    response = getattr(mail_client, method)(f"/unsubscribe/{token}")
+    assert (response.status_code, response["Retry-After"]) == (503, "60")
+    assert b"try again" in response.content
+    assert response["Content-Type"].startswith("text/html")
+    assert token not in caplog.text

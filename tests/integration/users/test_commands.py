@@ -1,11 +1,13 @@
 """`create_organization`, `create_api_key` and `createsuperuser`, as an operator runs them."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from apps.users.models import ApiKey, User
 from notifier.models import Organization
@@ -61,7 +63,8 @@ def test_a_key_for_the_default_organization_works_on_a_fresh_installation(
 ) -> None:
     arguments = ["--name", "Shop", "--scopes", "users,send", "--mode", "test", "--json"]
     report = json.loads(_run("create_api_key", *arguments))
-    assert report.keys() == {"id", "name", "key", "scopes", "mode"}
+    assert report.keys() == {"id", "name", "key", "scopes", "mode", "expires_at"}
+    assert report["expires_at"] is None
     assert (report["name"], report["scopes"], report["mode"]) == (
         "Shop",
         ["send", "users"],
@@ -80,6 +83,29 @@ def test_a_key_is_made_for_the_named_organization_alone() -> None:
         _run("create_api_key", "--name", "B", "--scopes", "send", "--organization", "nowhere")
     with pytest.raises(CommandError, match="scopes"):
         _run("create_api_key", "--name", "B", "--scopes", "send,everything")
+
+
+@pytest.mark.parametrize(
+    ("expires", "days"), [("1", 1), ("3650", 3650), ("2031-01-31", None), ("20310131", None)]
+)
+def test_a_key_can_be_made_to_end(expires: str, days: int | None) -> None:
+    arguments = ["--name", "Shop", "--scopes", "send", "--expires", expires, "--json"]
+    report = json.loads(_run("create_api_key", *arguments))
+    stored = ApiKey.objects.get().expires_at
+    assert stored is not None
+    assert datetime.fromisoformat(report["expires_at"]) == stored
+    if days is None:
+        assert stored == datetime(2031, 1, 31, tzinfo=UTC)
+    else:
+        ends_in = stored - timezone.now()
+        assert timedelta(0) <= timedelta(days=days) - ends_in < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("expires", ["0", "-1", "3651", "soon", "2031-02-30", "1999-01-01", "٣"])
+def test_a_key_that_could_never_be_used_is_not_made(expires: str) -> None:
+    with pytest.raises(CommandError, match=r"expected 1 to 3650 days|expires_at|--expires"):
+        _run("create_api_key", "--name", "Shop", "--scopes", "send", f"--expires={expires}")
+    assert not ApiKey.objects.exists()
 
 
 def test_an_operator_is_an_admin_of_the_default_organization(

@@ -59,7 +59,9 @@ class SuppressionListView(LeanView):
         responses={201: SuppressionAnswer, 200: SuppressionAnswer},
     )
     def post(self, request: HttpRequest) -> HttpResponse:
-        caller, body = principal_of(request), read_body(request, NewSuppression)
+        caller = principal_of(request)
+        caller.require_mode("live")  # the list is one for both modes
+        body = read_body(request, NewSuppression)
         entry, is_new = add_suppression(
             organization_id=caller.organization_id,
             channel=body.channel,
@@ -84,6 +86,7 @@ class SuppressionView(LeanView):
         responses={200: None},
     )
     def delete(self, request: HttpRequest, suppression_id: UUID) -> HttpResponse:
-        organization_id = principal_of(request).organization_id
-        remove_suppression(organization_id=organization_id, suppression_id=suppression_id)
+        caller = principal_of(request)
+        caller.require_mode("live")
+        remove_suppression(organization_id=caller.organization_id, suppression_id=suppression_id)
         return answer(None, "Suppression removed")

@@ -24,7 +24,7 @@ class DevicesView(ApiView):
 
     @schema.register_device
     def post(self, request: Request, user_id: UUID) -> HttpResponse:
-        user = services.find_user(caller=principal_of(request), user_id=user_id)
+        user = services.find_changeable_user(caller=principal_of(request), user_id=user_id)
         body = read_body(request, RegisterDeviceBody)
         device = services.register_device(
             organization_id=user.organization_id,
@@ -39,6 +39,6 @@ class DevicesView(ApiView):
 class DeviceView(ApiView):
     @schema.delete_device
     def delete(self, request: Request, user_id: UUID, device_id: UUID) -> HttpResponse:
-        user = services.find_user(caller=principal_of(request), user_id=user_id)
+        user = services.find_changeable_user(caller=principal_of(request), user_id=user_id)
         services.delete_device(user=user, device_id=device_id)
         return answer(None, "Device removed")
