@@ -13,9 +13,9 @@ from notifier.api.documentation import DocsView, SchemaView
 from notifier.api.routes import route
 
 api_routes = [
+    *notification_routes,  # first, because each pattern before the right one is tried
     *user_routes,
     *template_routes,
-    *notification_routes,
     *delivery_routes,
     *audit_routes,
 ]

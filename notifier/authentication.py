@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from uuid import UUID
 
 from notifier.errors import PermissionDenied, Unauthenticated
+from notifier.facts import Known, forget_untrue
 
 Scope = Literal["send", "read", "templates", "users", "status", "admin"]
 Mode = Literal["live", "test"]
@@ -61,14 +62,26 @@ class CarriesHeaders(Protocol):
     def headers(self) -> Mapping[str, str]: ...
 
 
-_authenticators: dict[str, Callable[[str], Principal]] = {}
+Kind = Literal["bearer", "api_key"]
+KnownCaller = Known[Principal]
+_authenticators: dict[Kind, Callable[[str], Principal]] = {}
+_recallers: dict[Kind, Callable[[str], KnownCaller | None]] = {}
 
 
 def set_authenticators(
     *, bearer: Callable[[str], Principal], api_key: Callable[[str], Principal]
 ) -> None:
     """Register how a token and a key become a principal; each raises Unauthenticated."""
-    _authenticators.update(bearer=bearer, api_key=api_key)
+    _authenticators["bearer"], _authenticators["api_key"] = bearer, api_key
+
+
+def set_recallers(
+    *,
+    bearer: Callable[[str], KnownCaller | None],
+    api_key: Callable[[str], KnownCaller | None],
+) -> None:
+    """Register how a token and a key become a principal as far as this process remembers."""
+    _recallers["bearer"], _recallers["api_key"] = bearer, api_key
 
 
 def authenticate(request: CarriesHeaders) -> Principal | None:
@@ -76,15 +89,30 @@ def authenticate(request: CarriesHeaders) -> Principal | None:
 
     Both kinds at once are refused: it would be unclear whose rights count.
     """
+    known = recall_caller(request)
+    if known is not None and not forget_untrue([known]):
+        return known.value
+    kind, secret = _find_credential(request)
+    return _authenticators[kind](secret) if secret else None
+
+
+def recall_caller(request: CarriesHeaders) -> KnownCaller | None:
+    """Return who calls, if the fact that it rests on holds: it must be proven before it counts.
+
+    None where only `authenticate` can say; raises Unauthenticated as that does.
+    """
+    kind, secret = _find_credential(request)
+    return _recallers[kind](secret) if secret else None
+
+
+def _find_credential(request: CarriesHeaders) -> tuple[Kind, str]:
     bearer = request.headers.get("Authorization")
     key = request.headers.get("X-API-Key")
     if bearer and key:
         raise Unauthenticated("send either Authorization or X-API-Key, not both")
     if key:
-        return _authenticators["api_key"](key)
-    if bearer:
-        return _authenticators["bearer"](_bearer_token(bearer))
-    return None
+        return "api_key", key
+    return "bearer", _bearer_token(bearer) if bearer else ""
 
 
 def _bearer_token(header: str) -> str:

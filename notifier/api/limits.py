@@ -31,6 +31,7 @@ from notifier.rate_limits import Grant
 # META is the WSGI environment, where layers leave word for one another under dotted names
 # (PEP 3333), and DRF's request shares it with Django's.
 _CHARGES: Final = "notifier.charges"
+_CHARGED: Final = "notifier.charged"
 _TOO_MANY: Final = "too many requests; Retry-After says when to come again"
 _TOO_MANY_ATTEMPTS: Final = "too many failed attempts; Retry-After says when to try again"
 
@@ -112,12 +113,16 @@ def fold_account(text: str) -> str:
 
 
 def _charge(request: HttpRequest | Request, name: str, quota: Quota | None, caller: str) -> None:
-    if quota is None:
+    """Once for each request, also if it is tried in two ways; of two callers the last counts."""
+    key = f"{name}:{caller}"
+    if quota is None or request.META.get(_CHARGED) == key:
         return
-    grant = open_counters(settings.CACHE_URL).take_one(quota, f"{name}:{caller}")
+    request.META.pop(_CHARGES, None)
+    grant = open_counters(settings.CACHE_URL).take_one(quota, key)
     _note(request, name, quota, grant)
     if not grant.granted:
         raise RateLimited(_TOO_MANY, retry_after=grant.seconds)
+    request.META[_CHARGED] = key
 
 
 def _charge_attempt(request: HttpRequest | Request, quota: Quota, key: str) -> Grant:

@@ -56,7 +56,7 @@ def accept_notification(*, order: NotificationOrder, principal: Principal) -> Ac
         raise one_too_many
     stored = insert_accepted([row])
     if row["id"] in stored:
-        return _accepted(row, stored[row["id"]])
+        return describe_accepted(row, stored[row["id"]])
     # Another request with this id was faster between the look-up and the insert.
     return _replay(find_earlier([order.request_id], principal)[order.request_id], order, principal)
 
@@ -94,7 +94,8 @@ def _replay(earlier: Notification, order: NotificationOrder, principal: Principa
     )
 
 
-def _accepted(row: Row, created_at: datetime) -> Accepted:
+def describe_accepted(row: Row, created_at: datetime) -> Accepted:
+    """Return what is answered for a row that was just stored."""
     return Accepted(
         notification_id=row["id"],
         request_id=row["request_id"],

@@ -1,8 +1,8 @@
 """From an order to a row: who gets it, what is sent, and whether it may be sent at all."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.utils import timezone
@@ -20,8 +20,26 @@ from notifier.authentication import Principal
 from notifier.correlation import current_correlation_id
 from notifier.errors import InvalidRequest, NotFound, PermissionDenied, Unprocessable
 from notifier.identifiers import new_id
+from notifier.tracing import current_traceparent
 
 Row = dict[str, Any]
+
+
+class Addressee(Protocol):
+    """What an order needs to know of a user."""
+
+    @property
+    def pk(self) -> UUID: ...
+    @property
+    def email(self) -> str: ...
+    @property
+    def email_key(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+    @property
+    def is_active(self) -> bool: ...
+
+    def wants(self, channel: str) -> bool: ...
 
 
 @dataclass(kw_only=True)
@@ -30,7 +48,7 @@ class Preparation:
 
     principal: Principal
     batch_id: UUID | None = None
-    users: dict[UUID, User] = field(default_factory=dict)
+    users: Mapping[UUID, Addressee] = field(default_factory=dict)
     with_devices: set[UUID] = field(default_factory=set)
     versions: dict[tuple[str, str | None], TemplateVersion | NotFound] = field(
         default_factory=dict
@@ -49,7 +67,7 @@ class Preparation:
         owners = Device.objects.filter(user__in=self.users).values_list("user_id", flat=True)
         self.with_devices = set(owners)
 
-    def user(self, user_id: UUID) -> User:
+    def user(self, user_id: UUID) -> Addressee:
         if user_id not in self.users:
             raise NotFound("no such user")
         return self.users[user_id]
@@ -87,7 +105,7 @@ def prepare_row(order: NotificationOrder, preparation: Preparation) -> Row:
     """
     require_right(order, preparation.principal)
     user = preparation.user(order.user_id) if order.user_id else None
-    row = _describe_order(order, preparation)
+    row = describe_order(order, preparation)
     row |= _describe_recipient(order, user)
     row |= _describe_content(order, user, preparation)
     row["reason"] = _reason_to_skip(order, user, preparation)
@@ -137,7 +155,8 @@ def require_channel(template: Template, channel: str) -> None:
         raise Unprocessable(f"template {template.code} is for {template.channel}")
 
 
-def _describe_order(order: NotificationOrder, preparation: Preparation) -> Row:
+def describe_order(order: NotificationOrder, preparation: Preparation) -> Row:
+    """Return what a row says whoever gets it."""
     scheduled_at = as_utc(order.scheduled_at, field="scheduled_at")
     expires_at = as_utc(order.expires_at, field="expires_at")
     if expires_at and expires_at <= (scheduled_at or timezone.now()):
@@ -151,6 +170,7 @@ def _describe_order(order: NotificationOrder, preparation: Preparation) -> Row:
         "mode": principal.mode,
         "priority": order.priority,
         "correlation_id": current_correlation_id(),
+        "traceparent": current_traceparent(),
         "request_id": order.request_id,
         "request_digest": fingerprint(order, mode=principal.mode),
         "metadata": order.metadata,
@@ -159,7 +179,7 @@ def _describe_order(order: NotificationOrder, preparation: Preparation) -> Row:
     }
 
 
-def _describe_recipient(order: NotificationOrder, user: User | None) -> Row:
+def _describe_recipient(order: NotificationOrder, user: Addressee | None) -> Row:
     if user is not None:
         is_email = order.notification_type == "email"
         address, index = (user.email, user.email_key) if is_email else ("", "")
@@ -190,7 +210,7 @@ def _recipient_columns(
 
 
 def _describe_content(
-    order: NotificationOrder, user: User | None, preparation: Preparation
+    order: NotificationOrder, user: Addressee | None, preparation: Preparation
 ) -> Row:
     if (order.template_code is None) == (order.content is None):
         raise InvalidRequest.of_field(
@@ -232,7 +252,9 @@ def _require_one_line(subject: object) -> None:
         raise InvalidRequest.of_field("content.subject", "line breaks are not allowed")
 
 
-def _reason_to_skip(order: NotificationOrder, user: User | None, preparation: Preparation) -> str:
+def _reason_to_skip(
+    order: NotificationOrder, user: Addressee | None, preparation: Preparation
+) -> str:
     if user is None:
         return ""
     if not user.is_active:

@@ -9,6 +9,7 @@ from django.core.cache import cache
 from apps.notifications.models import Notification
 from notifier.authentication import Principal
 from notifier.errors import NotFound
+from notifier.measurements import count_cache_read
 
 # A cached status is at most this far behind its row, also when every refresh is lost (spec 4).
 CACHE_SECONDS = 2
@@ -32,6 +33,7 @@ _FIELDS = (
 def read_status(*, notification_id: UUID, principal: Principal) -> dict[str, Any]:
     """Return where a notification stands; NotFound when it is not the caller's to see."""
     known = cache.get(_key(notification_id))
+    count_cache_read("status", is_hit=known is not None)
     if known is None:
         known = Notification.objects.filter(pk=notification_id).values(*_FIELDS).first()
         if known is not None:

@@ -167,6 +167,26 @@ def test_the_schema_knows_every_route_of_the_table() -> None:
         assert row.method.lower() in paths[path], row
 
 
+def test_the_schema_tells_what_is_left_of_a_limit() -> None:
+    schema = Caller().send("GET", "//api/schema", Accept="application/vnd.oai.openapi+json")
+    described = json.loads(schema.content)
+    assert described["components"]["headers"]["Retry-After"]["required"]
+    limited = {"RateLimit-Policy", "RateLimit"}
+    for path, operations in described["paths"].items():
+        for method, operation in operations.items():
+            answers = operation["responses"]
+            assert answers["429"]["headers"].keys() == limited | {"Retry-After"}, path
+            assert "Retry-After" in answers["503"]["headers"], path
+            is_free = any(part in path for part in ("health", "/live", "/ready", "/webhooks/"))
+            success = next(each for status, each in answers.items() if status.startswith("2"))
+            told = set(success.get("headers", {})) & limited
+            assert told == (set() if is_free or path.endswith("/refresh") else limited), (
+                method,
+                path,
+            )
+            assert "x-limited" not in operation
+
+
 def test_metrics_are_text_for_prometheus() -> None:
     response = Caller().send("GET", "//metrics")
     assert response.status_code == 200

@@ -7,7 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 
 from apps.notifications.api.serializers import AcceptedNotification, BulkAnswer, show_accepted
-from apps.notifications.services.accepting import accept_notification
+from apps.notifications.services.accepting import Accepted, accept_notification
 from apps.notifications.services.bulk import accept_bulk
 from apps.notifications.services.orders import (
     BulkOrder,
@@ -17,10 +17,12 @@ from apps.notifications.services.orders import (
     UnreadBulkOrder,
     order_for_channel,
 )
+from apps.notifications.services.quick_accepting import accept_quickly
 from notifier.api.bodies import MAX_BULK_BODY, read_body
 from notifier.api.envelope import answer
+from notifier.api.quick_view import QuickView
 from notifier.api.views import LeanView, principal_of
-from notifier.authentication import Scope
+from notifier.authentication import KnownCaller, Scope
 from notifier.errors import InvalidRequest
 
 TAG = "Notifications"
@@ -45,7 +47,19 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 def accept(request: HttpRequest, order: NotificationOrder) -> HttpResponse:
     """Answer the POST of one order: 202 for a new one, 200 for one that was accepted before."""
     order.request_id = _request_id(request, order.request_id)
-    accepted = accept_notification(order=order, principal=principal_of(request))
+    return show_accept(accept_notification(order=order, principal=principal_of(request)))
+
+
+def accept_known(
+    request: HttpRequest, order: NotificationOrder, caller: KnownCaller
+) -> HttpResponse | None:
+    """Answer the POST of one order from memory; None when only `accept` can."""
+    order.request_id = _request_id(request, order.request_id)
+    accepted = accept_quickly(order=order, caller=caller)
+    return None if accepted is None else show_accept(accepted)
+
+
+def show_accept(accepted: Accepted) -> HttpResponse:
     message = "Notification accepted" if not accepted.replayed else "Already accepted"
     response = answer(show_accepted(accepted), message, status=200 if accepted.replayed else 202)
     response["Location"] = f"/api/v1/notifications/{accepted.notification_id}"
@@ -67,7 +81,10 @@ def _request_id(request: HttpRequest, given: str | None) -> str | None:
     return key
 
 
-class AcceptView(LeanView):
+class AcceptView(QuickView):
+    def post_quickly(self, request: HttpRequest, caller: KnownCaller) -> HttpResponse | None:
+        return accept_known(request, read_body(request, NotificationOrder), caller)
+
     @extend_schema(
         operation_id="accept_notification",
         summary="Send one notification",
@@ -82,14 +99,19 @@ class AcceptView(LeanView):
         return accept(request, read_body(request, NotificationOrder))
 
 
-class ChannelNotificationView(LeanView):
+class ChannelNotificationView(QuickView):
     """POST with the type in the path; one subclass a channel, so that the schema names both."""
 
     channel: ClassVar[ChannelName]
 
+    def post_quickly(self, request: HttpRequest, caller: KnownCaller) -> HttpResponse | None:
+        return accept_known(request, self.read_order(request), caller)
+
     def accept_order(self, request: HttpRequest) -> HttpResponse:
-        order = read_body(request, ChannelOrder)
-        return accept(request, order_for_channel(order, self.channel))
+        return accept(request, self.read_order(request))
+
+    def read_order(self, request: HttpRequest) -> NotificationOrder:
+        return order_for_channel(read_body(request, ChannelOrder), self.channel)
 
 
 class EmailNotificationView(ChannelNotificationView):

@@ -1,0 +1,46 @@
+"""The view of the busiest routes, which first try what their process remembers."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from notifier.api.limits import charge_caller
+from notifier.api.views import LeanView
+from notifier.authentication import KnownCaller, recall_caller
+from notifier.errors import NotifierError
+
+
+class QuickView(LeanView):
+    """A `LeanView` with a second handler for POST, `post_quickly`.
+
+    It gets a caller who is not proven, must see to it that whatever it does is the proof, and
+    returns an answer, or None to leave the request to the ordinary handler. That one also decides
+    after every refusal: what was remembered may be the reason for it, and no longer so.
+    """
+
+    def _answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        quick = self._answer_quickly(request, *args, **kwargs)
+        return super()._answer(request, *args, **kwargs) if quick is None else quick
+
+    def _answer_quickly(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponse | None:
+        if request.method != "POST":
+            return None
+        try:
+            caller = recall_caller(request)
+            if caller is None:
+                return None
+            if self.is_limited:
+                charge_caller(request, caller.value)
+            if scope := self.scope_for(request.method):
+                caller.value.require(scope)
+            request.user = caller.value  # type: ignore[assignment]  # as LeanView
+            return self.post_quickly(request, caller, *args, **kwargs)
+        except NotifierError:
+            return None
+
+    def post_quickly(
+        self, request: HttpRequest, caller: KnownCaller, *args: Any, **kwargs: Any
+    ) -> HttpResponse | None:
+        raise NotImplementedError

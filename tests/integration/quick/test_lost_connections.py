@@ -1,0 +1,128 @@
+"""The fast accept over connections that die: a 202 or a 503, never a lost or a doubled row."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+from typing import Any
+
+import msgspec
+import pytest
+from django.db import connection, transaction
+
+from apps.notifications.models import Notification, NotificationEvent
+from apps.notifications.models.transitions import insert_accepted
+from apps.notifications.models.transitions.accepting import insert_proven
+from apps.notifications.services.orders import NotificationOrder
+from apps.notifications.services.preparing import Preparation, Row, prepare_row
+from notifier.authentication import SCOPES, Principal
+from notifier.models import Organization
+from tests.factories import make_organization
+from tests.integration.api.calling import Answer, Caller, key_of
+from tests.integration.notifications.ledger import mail
+from tests.integration.quick.elsewhere import ask, backend_pid, elsewhere, kill
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LIMIT = 10
+ORDER = mail(request_id="order-1")
+
+
+@pytest.fixture
+def organization() -> Organization:
+    return make_organization()
+
+
+@pytest.fixture
+def sender(organization: Organization) -> Caller:
+    """A program that this process knows."""
+    caller = key_of(organization, "send", "read")
+    assert caller.post("/notifications", mail()).status == 202
+    return caller
+
+
+def prepare(organization: Organization, body: dict[str, Any]) -> Row:
+    principal = Principal(organization_id=organization.pk, scopes=frozenset(SCOPES))
+    order = msgspec.convert(body, NotificationOrder)
+    return prepare_row(order, Preparation(principal=principal))
+
+
+def count_rows_and_events() -> tuple[int, int]:
+    return Notification.objects.count(), NotificationEvent.objects.count()
+
+
+def test_a_connection_that_died_meanwhile_is_replaced(sender: Caller) -> None:
+    kill(backend_pid())
+    answer = sender.post("/notifications", mail())
+    assert answer.status == 202
+    assert count_rows_and_events() == (2, 2)
+    path = f"{answer.headers['Location'].removeprefix('/api/v1')}/status"
+    assert sender.get(path).status == 200
+    kill(backend_pid())
+    assert sender.get(path).data["status"] == "pending"
+
+
+def test_a_commit_whose_answer_was_lost_is_found(organization: Organization) -> None:
+    row = prepare(organization, ORDER)
+    created_at = insert_proven(row, [])
+    kill(backend_pid())
+    assert created_at is not None
+    assert insert_proven(row, []) == created_at
+    assert count_rows_and_events() == (1, 1)
+
+
+@pytest.mark.parametrize("commits", [False, True])
+def test_a_connection_that_dies_under_an_accept_loses_and_doubles_nothing(
+    organization: Organization, sender: Caller, *, commits: bool
+) -> None:
+    with _hold_request_id(organization, commits=commits) as release, _accept(sender) as accepting:
+        kill(_find_waiting())
+        _find_waiting()  # the second try waits as the first did
+        release.set()
+        answer = accepting.result(LIMIT)
+    assert answer.status == (503 if commits else 202)
+    assert count_rows_and_events() == (2, 2)
+    again = sender.post("/notifications", ORDER)
+    assert (again.status, count_rows_and_events()) == (200, (2, 2))
+
+
+@contextmanager
+def _hold_request_id(organization: Organization, *, commits: bool) -> Iterator[Event]:
+    """Have the same order stored, and not yet committed, until the event is set."""
+    stored, release = Event(), Event()
+
+    def store() -> None:
+        with transaction.atomic():
+            insert_accepted([prepare(organization, ORDER)])
+            stored.set()
+            release.wait(LIMIT)
+            transaction.set_rollback(not commits)
+
+    with ThreadPoolExecutor(1) as pool:
+        storing = pool.submit(lambda: elsewhere(store))
+        assert stored.wait(LIMIT)
+        try:
+            yield release
+        finally:
+            release.set()
+            storing.result(LIMIT)
+
+
+@contextmanager
+def _accept(sender: Caller) -> Iterator[Future[Answer]]:
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(lambda: elsewhere(lambda: sender.post("/notifications", ORDER)))
+
+
+def _find_waiting() -> int:
+    """Wait for a statement that waits for another's row, and return who serves it."""
+    waiting = (
+        "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        " AND query LIKE 'WITH changed AS (INSERT%%' AND datname = current_database()"
+    )
+    deadline = time.monotonic() + LIMIT
+    while not (found := ask(waiting)):
+        assert time.monotonic() < deadline
+        connection.ensure_connection()
+        time.sleep(0.02)
+    return int(found[0][0])
