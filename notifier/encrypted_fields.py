@@ -4,13 +4,14 @@ Empty values (`""`, `{}`, `[]`) are stored as they are: they tell nothing, and c
 Sealed values cannot be compared, so every look-up but `isnull` is an error: see `blind_index`.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 import structlog
 from django.db import models
 
-from notifier.encryption import Undecryptable, seal, unseal
+from notifier.encryption import Undecryptable, seal, seal_all, unseal
 
 log = structlog.get_logger(__name__)
 EMPTY = frozenset({"{}", "[]"})
@@ -26,6 +27,7 @@ class Sealed:
     """What both kinds share; `place` is the associated data that binds a value to its column."""
 
     place: bytes
+    bare: ClassVar[Mapping[bytes, str]]  # what is stored as it is
 
     def contribute_to_class(self, cls: Any, name: str, *args: Any, **kwargs: Any) -> None:
         super().contribute_to_class(cls, name, *args, **kwargs)  # type: ignore[misc]  # the field's
@@ -42,6 +44,24 @@ class Sealed:
     def get_transform(self, lookup_name: str) -> Any:
         return None
 
+    def to_bytes(self, value: Any) -> bytes:
+        """Return what is sealed of a value."""
+        raise NotImplementedError
+
+    def to_stored(self, value: Any) -> str:
+        text = self.to_bytes(value)
+        return self.bare[text] if text in self.bare else seal(text, place=self.place)
+
+    def all_to_stored(self, values: Sequence[Any]) -> list[str | None]:
+        """Return a column's values as they are stored; None stays."""
+        texts = [None if value is None else self.to_bytes(value) for value in values]
+        private = [text for text in texts if text is not None and text not in self.bare]
+        sealed = iter(seal_all(private, place=self.place))
+        return [
+            None if text is None else self.bare[text] if text in self.bare else next(sealed)
+            for text in texts
+        ]
+
     def open_stored(self, stored: str) -> bytes:
         try:
             return unseal(stored, place=self.place)
@@ -53,22 +73,25 @@ class Sealed:
 class EncryptedTextField(Sealed, _Text):
     """A text of at most `max_length` characters (of its own, not of what is stored)."""
 
-    def to_stored(self, text: str) -> str:
-        return seal(text.encode(), place=self.place) if text else ""
+    bare: ClassVar[Mapping[bytes, str]] = {b"": ""}
+
+    def to_bytes(self, value: Any) -> bytes:
+        return str(value).encode()
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
         return self.open_stored(value).decode() if value else value
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
-        return None if value is None else self.to_stored(str(value))
+        return None if value is None else self.to_stored(value)
 
 
 class EncryptedJSONField(Sealed, models.JSONField):
     """A JSON value, sealed as a whole; None is NULL."""
 
-    def to_stored(self, value: Any) -> str:
-        text = msgspec.json.encode(value)
-        return text.decode() if text in (b"{}", b"[]") else seal(text, place=self.place)
+    bare: ClassVar[Mapping[bytes, str]] = {b"{}": "{}", b"[]": "[]"}
+
+    def to_bytes(self, value: Any) -> bytes:
+        return msgspec.json.encode(value)
 
     def from_db_value(self, value: str | None, *_: Any) -> Any:
         if value is None:

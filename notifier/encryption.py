@@ -7,8 +7,8 @@ opens. SIV, because all processes share a key and draw nonces at random: plain G
 
 import os
 import re
-from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -57,10 +57,19 @@ def load_keyring() -> Keyring:
 
 def seal(text: bytes, *, place: bytes) -> str:
     """Return `text` encrypted; it opens at the same `place` (table and column) alone."""
+    return seal_all([text], place=place)[0]
+
+
+def seal_all(texts: Sequence[bytes], *, place: bytes) -> list[str]:
+    """Return every text as `seal` would, each under a nonce of its own."""
     key = load_keyring().first
-    nonce = os.urandom(NONCE_BYTES)
-    sealed = b64encode(nonce + key.cipher.encrypt(nonce, text, place)).decode()
-    return f"{_VERSION}.{key.id}.{sealed}"
+    prefix, encrypt = f"{_VERSION}.{key.id}.", key.cipher.encrypt
+    drawn = os.urandom(NONCE_BYTES * len(texts))  # one call for all: half of what a seal costs
+    nonces = (drawn[at : at + NONCE_BYTES] for at in range(0, len(drawn), NONCE_BYTES))
+    return [
+        prefix + b2a_base64(nonce + encrypt(nonce, text, place), newline=False).decode("ascii")
+        for nonce, text in zip(nonces, texts, strict=True)
+    ]
 
 
 def unseal(stored: str, *, place: bytes) -> bytes:
@@ -73,7 +82,7 @@ def unseal(stored: str, *, place: bytes) -> bytes:
     if key is None:
         raise Undecryptable(f"{place.decode()}: FIELD_ENCRYPTION_KEYS lacks the key {key_id}")
     try:
-        raw = b64decode(body)
+        raw = a2b_base64(body)
         return key.cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], place)
     except (InvalidTag, ValueError) as error:
         raise Undecryptable(
@@ -90,7 +99,12 @@ def sealing_key(stored: str) -> str | None:
 
 def sealed_prefix() -> str:
     """Return how every text begins that is sealed with the first key."""
-    return f"{_VERSION}.{load_keyring().first.id}."
+    return prefix_of(load_keyring().first.id)
+
+
+def prefix_of(key_id: str) -> str:
+    """Return how every text begins that is sealed with this key."""
+    return f"{_VERSION}.{key_id}."
 
 
 def derive_key(secret: bytes, *, purpose: bytes) -> bytes:

@@ -23,6 +23,7 @@ def add_order_arguments(parser: CommandParser) -> None:
     to.add_argument("--email", metavar="ADDRESS")
     to.add_argument("--push-token", metavar="TOKEN", help="with --platform")
     to.add_argument("--user", metavar="ID_OR_EMAIL")
+    to.add_argument("--csv", metavar="FILE", help="a row for each recipient: see below")
     what = parser.add_argument_group("what: a template, or the parts themselves")
     what.add_argument("--template", metavar="CODE")
     what.add_argument(

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from notifier.api.bodies import Body, convert_part
+from notifier.api.bodies import Body
 from notifier.encryption_lasting import blind_index
 from notifier.errors import InvalidRequest
 
@@ -104,12 +104,8 @@ def order_for_channel(order: ChannelOrder, channel: ChannelName) -> Notification
     return NotificationOrder(notification_type=channel, **_fields(order))
 
 
-def order_of_recipient(bulk: UnreadBulkOrder, row: object) -> NotificationOrder:
-    """Return what a single post for this row's recipient would have asked for.
-
-    Raises InvalidRequest that names what is wrong with the row.
-    """
-    recipient = convert_part(row, BulkRecipient)
+def order_of_recipient(bulk: UnreadBulkOrder, recipient: BulkRecipient) -> NotificationOrder:
+    """Return what a single post for this row's recipient would have asked for."""
     return NotificationOrder(
         notification_type=bulk.notification_type,
         template_code=bulk.template_code,

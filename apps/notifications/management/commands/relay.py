@@ -8,6 +8,7 @@ import structlog
 from django.core.management.base import BaseCommand
 
 from apps.notifications.relay import Relay
+from notifier.metrics_server import serve_metrics
 
 log = structlog.get_logger(__name__)
 
@@ -20,6 +21,7 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        serve_metrics()
         log.info("relay_started")
         Relay().run(stop)
         log.info("relay_stopped")

@@ -1,10 +1,11 @@
-"""`manage.py send`: a notification from the shell."""
+"""`manage.py send`: a notification from the shell, or one for each row of a file."""
 
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from apps.notifications.management.csv_sending import add_csv_arguments, send_csv
 from apps.notifications.management.following import NOT_SENT, follow_until_final
 from apps.notifications.management.shell_order import add_order_arguments, build_order
 from apps.notifications.management.timeline import read_timeline, write_timeline
@@ -19,10 +20,11 @@ SCOPES: frozenset[Scope] = frozenset({"send", "read", "users"})
 
 
 class Command(BaseCommand):
-    help = "Accept one notification, as a POST to /api/v1/notifications does."
+    help = "Accept one notification, or one for each row of a CSV file, as the API does."
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_order_arguments(parser)
+        add_csv_arguments(parser)
         parser.add_argument(
             "--organization", metavar="SLUG", default=settings.DEFAULT_ORGANIZATION_SLUG
         )
@@ -39,6 +41,10 @@ class Command(BaseCommand):
         with one_line_errors():
             organization = get_organization(slug=options["organization"])
             sender = Principal(organization_id=organization.pk, scopes=SCOPES)
+            if options["csv"]:
+                send_csv(options, sender=sender, out=self.stdout)
+                return
+            _refuse_options_of_files(options)
             order = build_order(options, sender=sender)
             accepted = accept_notification(order=order, principal=sender)
             if options["wait"] is None:
@@ -71,6 +77,12 @@ class Command(BaseCommand):
             )
         if status in NOT_SENT:
             raise CommandError(f"it was not sent: {status}")
+
+
+def _refuse_options_of_files(options: dict[str, Any]) -> None:
+    for name in ("channel", "batch_name", "rejected", "dry_run"):
+        if options[name]:
+            raise CommandError(f"--{name.replace('_', '-')} goes with --csv")
 
 
 def describe_accepted(accepted: Accepted) -> dict[str, Any]:

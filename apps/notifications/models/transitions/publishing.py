@@ -1,11 +1,12 @@
 """Accept: into the ledger; and back, when the broker did not take a message."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from apps.notifications.models.change import TABLE, apply_change, as_datetime
+from apps.notifications.models.measuring import measure_accepted
 from apps.notifications.models.notification import Notification
 from notifier.encrypted_fields import sealed_columns
 from notifier.sql import (
@@ -17,7 +18,7 @@ from notifier.sql import (
     now_sql,
 )
 
-_NEW_COLUMNS = {
+NEW_COLUMNS = {
     "id": "uuid",
     "organization_id": "uuid",
     "batch_id": "uuid",
@@ -25,6 +26,7 @@ _NEW_COLUMNS = {
     "mode": "text",
     "priority": "smallint",
     "correlation_id": "text",
+    "traceparent": "text",
     "request_id": "text",
     "request_digest": "text",
     "user_id": "uuid",
@@ -45,7 +47,7 @@ _NEW_COLUMNS = {
 }
 
 
-_SEALED = sealed_columns(Notification)
+SEALED = sealed_columns(Notification)
 
 
 def insert_accepted(rows: Sequence[Mapping[str, Any]]) -> dict[UUID, datetime]:
@@ -55,23 +57,34 @@ def insert_accepted(rows: Sequence[Mapping[str, Any]]) -> dict[UUID, datetime]:
     has already used is left out, decided by the unique constraint alone. What is private is sealed
     here, so that the statement carries nothing readable.
     """
-    columns = ", ".join(_NEW_COLUMNS)
-    values = ", ".join(_new_value(name) for name in _NEW_COLUMNS)
-    insert = (
-        f"INSERT INTO {TABLE} AS n ({columns}, created_at, finished_at, attempts, retries, doubts,"
-        " fence, provider, provider_message_id, error_code, error, detail, reached_devices)"
-        f" SELECT {values}, {now_sql()},"
-        f" CASE WHEN r.status = 'pending' THEN NULL ELSE {now_sql()} END,"
-        " 0, 0, 0, 0, '', '', '', '', '{}', '[]'"
-        f" FROM {json_rows_sql(_NEW_COLUMNS)} AS r WHERE true ON CONFLICT DO NOTHING"
-    )
+    source = f"{json_rows_sql(NEW_COLUMNS)} AS r"
     stored = apply_change(
-        insert,
-        [encode_rows([_seal_row(row) for row in rows])],
+        insert_sql(source=source),
+        [encode_rows([seal_row(row) for row in rows])],
         returning="id, created_at",
         wakes=True,
     )
-    return {as_uuid(row[0]): as_datetime(row[1]) for row in stored}
+    created = {as_uuid(row[0]): as_datetime(row[1]) for row in stored}
+    measure_accepted(row for row in rows if row["id"] in created)
+    return created
+
+
+def insert_sql(*, source: str, shared: Collection[str] = ()) -> str:
+    """SQL that stores the rows of `source AS r`, and leaves out those that are there.
+
+    Columns in `shared` are no columns of the source: each is one parameter, in their order in
+    NEW_COLUMNS, before those of the source.
+    """
+    columns = ", ".join(NEW_COLUMNS)
+    values = {name: _given(name, is_shared=name in shared) for name in NEW_COLUMNS}
+    return (
+        f"INSERT INTO {TABLE} AS n ({columns}, created_at, finished_at, attempts, retries, doubts,"
+        " fence, provider, provider_message_id, error_code, error, detail, reached_devices)"
+        f" SELECT {', '.join(_or_default(name, given) for name, given in values.items())},"
+        f" {now_sql()}, CASE WHEN r.status = 'pending' THEN NULL ELSE {now_sql()} END,"
+        " 0, 0, 0, 0, '', '', '', '', '{}', '[]'"
+        f" FROM {source} WHERE true ON CONFLICT DO NOTHING"
+    )
 
 
 def return_unpublished(ids: Sequence[UUID], *, reason: str = "broker_unavailable") -> None:
@@ -83,15 +96,18 @@ def return_unpublished(ids: Sequence[UUID], *, reason: str = "broker_unavailable
     apply_change(update, [reason, encode_ids(ids)], wakes=True)
 
 
-def _seal_row(row: Mapping[str, Any]) -> dict[str, Any]:
+def seal_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row as it is stored; None is NULL in every column."""
     sealed = {
-        name: field.to_stored(row[name])
-        for name, field in _SEALED.items()
-        if row[name] is not None
+        name: field.to_stored(row[name]) for name, field in SEALED.items() if row[name] is not None
     }
     return {**row, **sealed}
 
 
-def _new_value(name: str) -> str:
-    return f"COALESCE(r.due_at, {now_sql()})" if name == "due_at" else f"r.{name}"
+def _given(name: str, *, is_shared: bool) -> str:
+    return f"%s::{NEW_COLUMNS[name]}" if is_shared else f"r.{name}"
+
+
+def _or_default(name: str, given: str) -> str:
+    defaults = {"due_at": now_sql(), "traceparent": "''"}
+    return f"COALESCE({given}, {defaults[name]})" if name in defaults else given
