@@ -7,6 +7,7 @@ notification's attempts are rows (`due_at`): a waiting message would block fresh
 from uuid import UUID
 
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from apps.delivery.services.dead_letters import route_dead_letters
@@ -27,7 +28,7 @@ def deliver_email(*, notification_ids: list[str], correlation_id: str = "", **_:
 @shared_task(name=DELIVER_PUSH, **RETRY_WHILE_AWAY)
 def deliver_push(*, notification_ids: list[str], correlation_id: str = "", **_: object) -> None:
     """Deliver pushes; unknown arguments of newer or older publishers are ignored."""
-    _deliver(notification_ids, correlation_id)
+    _deliver(notification_ids, correlation_id, at_once=settings.PUSH_AT_ONCE)
 
 
 @shared_task(name=ROUTE_DEAD_LETTERS, **RETRY_WHILE_AWAY)
@@ -48,6 +49,6 @@ def purge(**_: object) -> None:
     purge_leftovers(now=timezone.now())
 
 
-def _deliver(notification_ids: list[str], correlation_id: str) -> None:
+def _deliver(notification_ids: list[str], correlation_id: str, *, at_once: int = 1) -> None:
     bind_correlation_id(correlation_id)
-    deliver_notifications(ids=[UUID(each) for each in notification_ids])
+    deliver_notifications(ids=[UUID(each) for each in notification_ids], at_once=at_once)

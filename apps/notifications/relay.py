@@ -22,8 +22,11 @@ from apps.notifications.models.transitions import (
     return_unpublished,
     take_due,
 )
-from notifier.broker import BrokerUnavailable, QueueStates, publish, publish_ids
+from apps.notifications.window import Window
+from notifier.broker import BrokerUnavailable, QueueState, QueueStates, publish, publish_ids
 from notifier.faults import DATABASE_AWAY
+from notifier.measurements import count_published
+from notifier.tls_failure import describe_failure
 from notifier.topology import (
     APPLY_RECEIPTS,
     DELIVERY_TASK,
@@ -31,6 +34,7 @@ from notifier.topology import (
     QUEUE_OF_TASK,
     ROUTE_DEAD_LETTERS,
 )
+from notifier.tracing import trace_publishing
 from notifier.wakeup import Alarm, open_alarm
 
 log = structlog.get_logger(__name__)
@@ -61,6 +65,8 @@ class Relay:
         self._swept_at = float("-inf")
         self._refusals = 0
         self._last_receipt = 0
+        self._windows = {channel: Window() for channel in Channel.values}
+        self._is_held_up = False
 
     def run(self, stop: threading.Event) -> None:
         """Relay and sweep until told to stop; survives the database and the broker being away."""
@@ -94,40 +100,60 @@ class Relay:
         close_old_connections()
         try:
             self._sweep_when_due()
-            if self.publish_due() + self._hint_new_receipts():
+            self._is_held_up = False
+            if self.publish_due() + self._hint_new_receipts() or self._is_held_up:
                 stop.wait(LINGER_SECONDS)
             else:
                 self._alarm.wait(POLL_SECONDS)
         except BrokerUnavailable:
             stop.wait(min(POLL_SECONDS * 2**self._refusals, LONGEST_PAUSE_SECONDS))
         except DATABASE_AWAY as error:
-            log.warning("relay_database_unavailable", error=type(error).__name__)
+            told = describe_failure(error, setting="DATABASE_URL")
+            log.warning("relay_database_unavailable", **told)
             stop.wait(POLL_SECONDS)
 
     def _publish_channel(self, channel: str) -> int:
         task = DELIVERY_TASK[channel]
         queue = self._queues.of(QUEUE_OF_TASK[task])
-        room = WAITING_PER_CONSUMER * max(1, queue.consumers) - queue.waiting
-        if room <= 0:
+        messages = WAITING_PER_CONSUMER * max(1, queue.consumers)
+        room = messages - queue.waiting
+        limit = min(self._find_limit(channel, queue, messages), room * MAX_IDS_PER_MESSAGE)
+        if limit <= 0:
+            # Nobody tells when there is room again; without a worker there will be none soon.
+            self._is_held_up = self._is_held_up or queue.consumers > 0
             return 0
-        # After a refusal one row finds out whether the broker takes messages again: a thousand
-        # that go out and come back would fill a thousand timelines.
-        limit = 1 if self._refusals else min(room * MAX_IDS_PER_MESSAGE, MOST_AT_ONCE)
-        due = take_due(channel=channel, limit=limit)
+        due = take_due(channel=channel, limit=min(limit, MOST_AT_ONCE))
         self._publish_chunks(task, channel, chunk(due, room))
         return len(due)
+
+    def _find_limit(self, channel: str, queue: QueueState, messages: int) -> int:
+        """Return how many notifications the workers can do with, as far as that is known."""
+        most = messages * MAX_IDS_PER_MESSAGE
+        # After a refusal one row finds out whether the broker takes messages again: a thousand
+        # that go out and come back would fill a thousand timelines.
+        if self._refusals:
+            return 1
+        if not queue.consumers:
+            return most
+        return self._windows[channel].find_room(
+            waiting=queue.waiting, most=most, now=time.monotonic()
+        )
 
     def _publish_chunks(
         self, task: str, channel: str, chunks: Sequence[Sequence[DueNotification]]
     ) -> None:
         for number, rows in enumerate(chunks):
             try:
-                publish_ids(
-                    task,
-                    [row.id for row in rows],
-                    kind=channel,
-                    correlation_id=rows[0].correlation_id,
-                )
+                with trace_publishing(rows, queue=QUEUE_OF_TASK[task]):
+                    publish_ids(
+                        task,
+                        [row.id for row in rows],
+                        kind=channel,
+                        correlation_id=rows[0].correlation_id,
+                    )
+                self._windows[channel].note(len(rows))
+                count_published(len(rows))
+                log.debug("published", count=len(rows), correlation_id=rows[0].correlation_id)
             except BrokerUnavailable:
                 return_unpublished([row.id for rest in chunks[number:] for row in rest])
                 self._queues.close()

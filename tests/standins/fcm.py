@@ -2,7 +2,8 @@
 
 The text of a device token chooses what happens: `UNREGISTERED:x` (or another code of ERRORS),
 `QUOTA_EXCEEDED:7:x` with Retry-After 7, `once503:x`, `slow:2:x` (seconds), `hang:x`, `reset:x`,
-`garbage:x`. Behaviour targets: `send` and `token`; `bare` with code 401 is what Google answers to
+`garbage:x`. What it accepts is recorded with how many sends were under way `at_once`. Behaviour
+targets: `send` and `token`; `bare` with code 401 is what Google answers to
 an access token that has expired.
 """
 
@@ -41,12 +42,17 @@ class Fcm:
         self._standin = standin
         self._numbers = itertools.count(1)
         self._times_seen: Counter[str] = Counter()
+        self._under_way = 0
 
     async def answer(self, request: Request) -> Answer:
         if request.path == "/token":
             return await self._exchange_token(request)
         if request.method == "POST" and request.path.endswith("/messages:send"):
-            return await self._send(request)
+            self._under_way += 1
+            try:
+                return await self._send(request)
+            finally:
+                self._under_way -= 1
         return answer_json(404, {"error": {"code": 404, "status": "NOT_FOUND"}})
 
     async def _exchange_token(self, request: Request) -> Answer:
@@ -79,6 +85,7 @@ class Fcm:
         return await self._treat_token(call, read_token(content))
 
     async def _treat_token(self, call: Call, token: str) -> Answer:
+        at_once = self._under_way
         self._times_seen[token] += 1
         wish, option = read_wish(token)
         if wish == "slow":
@@ -94,7 +101,7 @@ class Fcm:
         if failed:
             return failed
         name = f"projects/standin/messages/{next(self._numbers)}"
-        return call.conclude(answer_json(200, {"name": name}), message_name=name)
+        return call.conclude(answer_json(200, {"name": name}), message_name=name, at_once=at_once)
 
 
 def read_token(content: Any) -> str:

@@ -1,7 +1,7 @@
 """What every provider takes, answers and raises: messages, the interface, the four errors."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 Channel = Literal["email", "push"]
@@ -14,7 +14,11 @@ LONGEST_QUOTE = 500  # the timeline shows a sentence, not a provider's HTML page
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailMessage:
-    """One mail to one person. `message_id` keeps its <> and stays the same over repeats."""
+    """One mail to one person. `message_id` keeps its <> and stays the same over repeats.
+
+    `hosted` names templates that providers keep (by the scheme of their URL), for which the
+    `variables` are meant; then subject, text and html are for the other providers, if not "".
+    """
 
     notification_id: str
     attempt: int
@@ -26,6 +30,13 @@ class EmailMessage:
     html: str  # "" is none
     headers: Mapping[str, str]
     correlation_id: str
+    hosted: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def is_hosted_alone(self) -> bool:
+        """Is there nothing to send without a provider's template?"""
+        return bool(self.hosted) and not (self.text or self.html)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Mail through an e-mail service's HTTP API, by django-anymail, which knows two dozen of them."""
 
 import importlib
+import json
 import warnings
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,7 +34,12 @@ from apps.delivery.providers.contract import (
 from apps.delivery.providers.esp_settings import Esp
 from apps.delivery.providers.http_calls import explain_no_response, explain_response
 from apps.delivery.providers.http_session import OneHopSession
-from apps.delivery.providers.mime import collect_headers, read_recipient, read_sender
+from apps.delivery.providers.mime import (
+    collect_headers,
+    read_recipient,
+    read_sender,
+    require_own_parts,
+)
 
 # Anymail's codes for what it refuses before it asks the service, or reads in the answer.
 REFUSALS: dict[type[AnymailError], str] = {
@@ -66,7 +72,8 @@ class EspProvider:
 
     def send(self, message: EmailMessage) -> str:
         """The service's message id, the one that its webhooks name."""
-        mail = _build_mail(message)
+        hosted = message.hosted.get(self._esp.module)
+        mail = _build_hosted(message, self._esp, hosted) if hosted else _build_mail(message)
         if self._esp.has_metadata:
             mail.metadata = {"notification_id": message.notification_id}
         try:
@@ -137,19 +144,36 @@ def _replace_origin(api_url: str, endpoint: str) -> str:
     return f"{origin.scheme}://{origin.netloc}{path.rstrip('/')}/"
 
 
+def _build_hosted(message: EmailMessage, esp: Esp, template: str) -> Any:
+    """A mail that the service makes of its own template: subject and parts are in there."""
+    mail = _build_bare(message, subject="", text="")
+    mail.template_id = template
+    if esp.takes_json_variables:
+        # Anymail would fill each variable by way of a text: no list or object comes through.
+        mail.esp_extra = {"t:variables": json.dumps(message.variables)}
+    else:
+        mail.merge_global_data = dict(message.variables)
+    return mail
+
+
 def _build_mail(message: EmailMessage) -> Any:
+    require_own_parts(message)
+    mail = _build_bare(message, subject=message.subject, text=message.text)
+    if message.html:
+        mail.attach_alternative(message.html, "text/html")
+    return mail
+
+
+def _build_bare(message: EmailMessage, *, subject: str, text: str) -> Any:
     """Any, because Anymail reads attributes that Django's class does not declare."""
     sender = read_sender(message)
-    mail: Any = EmailMultiAlternatives(
-        subject=message.subject,
-        body=message.text,
+    return EmailMultiAlternatives(
+        subject=subject,
+        body=text,
         from_email=_format_sender(sender.display_name, str(sender)),
         to=[str(read_recipient(message))],
         headers=collect_headers(message),
     )
-    if message.html:
-        mail.attach_alternative(message.html, "text/html")
-    return mail
 
 
 def _format_sender(name: str, address: str) -> str:

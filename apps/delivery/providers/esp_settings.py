@@ -15,6 +15,7 @@ class Esp:
     needs_endpoint: bool = False  # hosted by its user, or one address per account
     # Without it only the X-Notification-ID header names the notification to the service.
     has_metadata: bool = True
+    takes_json_variables: bool = False  # for templates of its own, as Mailgun's t:variables
     # The setting of Anymail's webhook view that ?webhook_key= fills; most services cannot sign and
     # send `user:password` as basic authentication. None: the service reports nothing.
     webhook: str | None = "webhook_secret"
@@ -22,7 +23,12 @@ class Esp:
 
 ESPS = {
     "sendgrid": Esp(module="sendgrid", webhook="tracking_webhook_verification_key"),
-    "mailgun": Esp(module="mailgun", webhook="webhook_signing_key", path="sender_domain"),
+    "mailgun": Esp(
+        module="mailgun",
+        webhook="webhook_signing_key",
+        path="sender_domain",
+        takes_json_variables=True,
+    ),
     "anymail+brevo": Esp(module="brevo"),
     "anymail+mailersend": Esp(
         module="mailersend", webhook="signing_secret", username="api_token", has_metadata=False

@@ -62,31 +62,51 @@ class FcmProvider:
         close_fcm_app(self._app)
 
     def _send_built(self, built: messaging.Message) -> str:
+        """Ask FCM again, which took nothing, where it refuses a token that was kept.
+
+        Not where the token is fresh: then it is the account that is refused.
+        """
+        token = self._auth.refresh_token()
+        try:
+            return self._ask(built)
+        except TokenRefused:
+            self._auth.forget_token(token)
+            if token.is_fresh:
+                raise
         self._auth.refresh_token()
+        return self._ask(built)
+
+    def _ask(self, built: messaging.Message) -> str:
         try:
             name = messaging.send(built, app=self._app)
         except FirebaseError as exc:
-            raise self._explain(exc) from exc
+            raise _explain(exc) from exc
         except (LookupError, AttributeError, TypeError, ValueError, RecursionError) as exc:
             raise _explain_slip(exc) from exc
         if not isinstance(name, str) or not name:
             raise Uncertain("FCM named no message", code="unreadable_answer")
         return clean_identity(name)
 
-    def _explain(self, error: FirebaseError) -> ProviderError:
-        words = quote_provider(str(error))
-        for kind, code in PERMANENT_ERRORS.items():
-            if isinstance(error, kind):
-                gone = isinstance(error, DEAD_TOKEN_ERRORS)
-                return Permanent(words, code=code, recipient_gone=gone)
-        if isinstance(error, messaging.ThirdPartyAuthError):
-            # FCM was refused by Apple or a browser's push service: our key or certificate there.
-            return Misconfigured(words, code="fcm_third_party_auth")
-        if error.http_response is None:
-            return _explain_cause(error)
-        if error.http_response.status_code == requests.codes.unauthorized:
-            self._auth.forget_token()
-        return explain_response(error.http_response, words=words)
+
+class TokenRefused(Misconfigured):
+    """FCM does not accept the access token; the message was not taken."""
+
+
+def _explain(error: FirebaseError) -> ProviderError:
+    words = quote_provider(str(error))
+    for kind, code in PERMANENT_ERRORS.items():
+        if isinstance(error, kind):
+            gone = isinstance(error, DEAD_TOKEN_ERRORS)
+            return Permanent(words, code=code, recipient_gone=gone)
+    if isinstance(error, messaging.ThirdPartyAuthError):
+        # FCM was refused by Apple or a browser's push service: our key or certificate there.
+        return Misconfigured(words, code="fcm_third_party_auth")
+    if error.http_response is None:
+        return _explain_cause(error)
+    explained = explain_response(error.http_response, words=words)
+    if error.http_response.status_code == requests.codes.unauthorized:
+        return TokenRefused(explained.message, code=explained.code)
+    return explained
 
 
 def _explain_cause(error: FirebaseError) -> ProviderError:

@@ -4,7 +4,7 @@ import json
 import threading
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,14 @@ class TokenAnswer:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """`is_fresh`: the key was exchanged for it just now."""
+
+    text: str = field(repr=False)
+    is_fresh: bool
+
+
 class ServiceAccountAuth(requests.auth.AuthBase):
     """Puts the access token on each request.
 
@@ -56,23 +64,33 @@ class ServiceAccountAuth(requests.auth.AuthBase):
         self._credentials.apply(request.headers)  # type: ignore[no-untyped-call]  # google-auth
         return request
 
-    def refresh_token(self) -> None:
-        """Exchange the key for a token where there is none that lasts; nothing is sent before.
+    def refresh_token(self) -> AccessToken:
+        """Return the token at hand, or exchange the key for one; nothing is sent before.
 
         Takes at most half the time of a call: the message needs some too.
         """
         with end_within((self._timeouts.connect + self._timeouts.read) / 2):
-            if not self._lock.acquire(timeout=seconds_left()):
+            try:
+                is_ours = self._lock.acquire(timeout=seconds_left())
+            except TimeoutError:
+                is_ours = False
+            if not is_ours:
                 raise Transient("no access token in time", code="timeout")
             try:
-                if not self._credentials.valid:
+                is_fresh = not self._credentials.valid
+                if is_fresh:
                     self._exchange_key()
+                return AccessToken(str(self._credentials.token), is_fresh)
             finally:
                 self._lock.release()
 
-    def forget_token(self) -> None:
-        """After a refusal, so that a revoked token does not stop every send for an hour."""
-        self._credentials.token = None
+    def forget_token(self, refused: AccessToken) -> None:
+        """After a refusal, so that a revoked token does not stop every send for an hour.
+
+        Another thread may have got a new one since.
+        """
+        if self._credentials.token == refused.text:
+            self._credentials.token = None
 
     def close(self) -> None:
         self._session.close()

@@ -16,6 +16,9 @@ from apps.delivery.providers.sockets import BoundedSocket, bound_tls, open_socke
 
 LARGEST_ANSWER = 1024 * 1024
 CHUNK = 16 * 1024
+# More than threads of one process ever send at the same time (PUSH_AT_ONCE): each keeps its
+# connection.
+MOST_KEPT = 256
 
 
 class OneHop(requests.sessions.SessionRedirectMixin):
@@ -32,7 +35,7 @@ class OneHopSession(OneHop, requests.Session):
     def __init__(self) -> None:
         super().__init__()
         for scheme in ("https://", "http://"):
-            self.mount(scheme, BoundedAdapter())
+            self.mount(scheme, BoundedAdapter(pool_maxsize=MOST_KEPT))
 
 
 class PlainConnection(HTTPConnection):

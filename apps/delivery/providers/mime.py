@@ -3,6 +3,7 @@
 import re
 from email.header import Header
 from email.utils import formataddr, formatdate
+from functools import lru_cache
 
 from apps.delivery.providers.addresses import (
     Address,
@@ -26,8 +27,10 @@ def build_mime(message: EmailMessage, *, now: float, eight_bit: bool = False) ->
 
     `now` is the Date in seconds since 1970. `eight_bit` allows bodies that need 8BITMIME
     (RFC 6152). The To header is UTF-8 where the recipient needs SMTPUTF8 (RFC 6532).
-    Raises Permanent (invalid_header, invalid_recipient, invalid_content) or Misconfigured.
+    Raises Permanent (invalid_header, invalid_recipient, invalid_content, template_not_hosted) or
+    Misconfigured.
     """
+    require_own_parts(message)
     headers = {"Subject": message.subject, "Date": formatdate(now)} | collect_headers(message)
     lines = [
         _write_from(read_sender(message)),
@@ -64,6 +67,14 @@ def collect_headers(message: EmailMessage) -> dict[str, str]:
     return headers
 
 
+def require_own_parts(message: EmailMessage) -> None:
+    """Raise Permanent (template_not_hosted) where all that is named is a provider's template."""
+    if message.is_hosted_alone:
+        hosts = ", ".join(sorted(message.hosted))
+        words = f"only a template at {hosts} was named, and this provider does not keep it"
+        raise Permanent(words, code="template_not_hosted")
+
+
 def read_recipient(message: EmailMessage) -> Address:
     """The recipient, exactly one; raises Permanent (invalid_recipient)."""
     try:
@@ -74,10 +85,16 @@ def read_recipient(message: EmailMessage) -> Address:
 
 def read_sender(message: EmailMessage) -> Address:
     """Who it is from: one mailbox, or it is our own settings that are wrong."""
-    if FORBIDDEN.search(message.sender):
+    return _parse_sender(message.sender)
+
+
+@lru_cache(maxsize=16)
+def _parse_sender(text: str) -> Address:
+    """The same for all mails: the standard library's parser takes as long as all the rest."""
+    if FORBIDDEN.search(text):
         raise Permanent("the From header holds a control character", code="invalid_header")
     try:
-        sender = parse_mailbox(message.sender)
+        sender = parse_mailbox(text)
     except InvalidAddress as exc:
         raise Misconfigured(f"the sender is {exc}", code="invalid_sender") from exc
     if sender.needs_smtputf8:
@@ -91,6 +108,7 @@ def _check_own_header(name: str) -> None:
         raise Permanent("a header has a name that is not allowed", code="invalid_header")
 
 
+@lru_cache(maxsize=16)
 def _write_from(sender: Address) -> str:
     if _needs_encoded_words(sender.display_name):
         return f"{_encode_words('From', sender.display_name)} <{sender}>"

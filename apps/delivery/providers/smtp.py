@@ -16,8 +16,9 @@ from apps.delivery.providers.contract import (
 )
 from apps.delivery.providers.deadline import end_within
 from apps.delivery.providers.mime import build_mime, read_recipient, read_sender
+from apps.delivery.providers.smtp_commands import ConnectionDropped, Envelope
 from apps.delivery.providers.smtp_connect import Security, SmtpServer
-from apps.delivery.providers.smtp_session import ConnectionDropped, Envelope, SmtpSession
+from apps.delivery.providers.smtp_session import SmtpSession
 from apps.delivery.providers.sockets import bound_tls
 from apps.delivery.providers.urls import ProviderUrl
 

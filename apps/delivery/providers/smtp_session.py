@@ -4,12 +4,8 @@ import contextlib
 import re
 import select
 import smtplib
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from apps.delivery.providers.contract import (
-    EmailMessage,
-    Misconfigured,
     Permanent,
     ProviderError,
     Transient,
@@ -17,51 +13,25 @@ from apps.delivery.providers.contract import (
     quote_provider,
 )
 from apps.delivery.providers.deadline import end_earlier, end_within
+from apps.delivery.providers.smtp_commands import (
+    CRLF,
+    START_OF_DATA,
+    Command,
+    ConnectionDropped,
+    Draft,
+    Envelope,
+    explain_loss,
+    explain_recipient,
+    explain_sender,
+    join_lines,
+    stuff_dots,
+)
 from apps.delivery.providers.smtp_connect import SmtpServer, connect_smtp, name_loss
 
 SERVICE_CLOSING = 421  # the server ends the connection, in any phase
-START_OF_DATA = 354
-TOO_LARGE = 552
-AUTHENTICATION_CODES = frozenset({530, 535, 538})
 QUEUE_ID = re.compile(r"\bqueued as (\S{1,100})", re.IGNORECASE)  # Postfix and its imitators
-CRLF = b"\r\n"
 GOODBYE_SECONDS = 1.0
 VERDICT_SHARE = 0.25  # of the read timeout: kept for the answer to the dot, however late it is
-
-Explain = Callable[[int, str], ProviderError]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
-    """From whom and to whom; `build` makes the bytes of `message`, 8-bit where it may."""
-
-    message: EmailMessage
-    sender: str
-    recipient: str
-    needs_smtputf8: bool
-    build: Callable[[bool], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A line, what another answer than the expected one means, and the expected one if not 2xx."""
-
-    line: bytes
-    explain: Explain
-    expected: int | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Draft:
-    """A mail as one session takes it: its commands up to DATA, and what follows them."""
-
-    message: EmailMessage
-    commands: tuple[Command, ...]
-    data: bytes
-
-
-class ConnectionDropped(Transient):
-    """The connection ended, or has to, before the message was handed over."""
 
 
 class SmtpSession:
@@ -116,11 +86,11 @@ class SmtpSession:
         data = envelope.build(self._smtp.has_extn("8bitmime"))
         options = self._choose_options(envelope, data)
         commands = (
-            Command(f"MAIL FROM:<{envelope.sender}>{options}".encode(), _explain_sender),
-            Command(f"RCPT TO:<{envelope.recipient}>".encode(), _explain_recipient),
-            Command(b"DATA", _explain_recipient, START_OF_DATA),
+            Command(f"MAIL FROM:<{envelope.sender}>{options}".encode(), explain_sender),
+            Command(f"RCPT TO:<{envelope.recipient}>".encode(), explain_recipient),
+            Command(b"DATA", explain_recipient, START_OF_DATA),
         )
-        return Draft(envelope.message, commands, _stuff_dots(data) + b".\r\n")
+        return Draft(envelope.message, commands, stuff_dots(data) + b".\r\n")
 
     def _foresee(self, following: Envelope | None) -> Draft | None:
         """One that cannot be built, whatever the reason, says so when it is its turn."""
@@ -142,7 +112,7 @@ class SmtpSession:
         announced, self._announced = self._announced, None
         draft = announced or self._prepare(envelope)
         if announced is None:
-            self._send(_join_lines(draft))
+            self._send(join_lines(draft))
         self._hear_all(draft)
         if announced is not None and self._has_ended():
             # The permission came before the end: without this, the message would be in doubt.
@@ -204,7 +174,7 @@ class SmtpSession:
         try:
             self._smtp.send(lines)
         except smtplib.SMTPServerDisconnected as exc:
-            raise _explain_loss(exc) from exc
+            raise explain_loss(exc) from exc
 
     def _read_answer(self) -> tuple[int, str]:
         """Nothing is handed over yet, so that every loss here is a ConnectionDropped."""
@@ -212,7 +182,7 @@ class SmtpSession:
         try:
             code, answer = self._smtp.getreply()
         except smtplib.SMTPServerDisconnected as exc:
-            raise _explain_loss(exc) from exc
+            raise explain_loss(exc) from exc
         except smtplib.SMTPResponseException as exc:  # smtplib's own, for an endless line
             raise self._drop("the server's answer is endless", code="unreadable_answer") from exc
         words = quote_provider(answer, secrets=self._secrets)
@@ -234,7 +204,7 @@ class SmtpSession:
         if following is None:
             return
         try:
-            self._smtp.send(_join_lines(following))
+            self._smtp.send(join_lines(following))
         except smtplib.SMTPServerDisconnected as exc:
             reason = name_loss(exc)
             raise Uncertain(f"no answer to the message: {reason}", code=reason) from exc
@@ -269,7 +239,7 @@ class SmtpSession:
             return
         try:
             self._send(b"RSET" + CRLF)
-            is_fit = self._hear(Command(b"RSET", _explain_recipient)) is None
+            is_fit = self._hear(Command(b"RSET", explain_recipient)) is None
         except ProviderError:
             is_fit = False
         if not is_fit:
@@ -283,33 +253,3 @@ class SmtpSession:
     def _drop(self, words: str, *, code: str) -> ConnectionDropped:
         self._smtp.close()
         return ConnectionDropped(words, code=code)
-
-
-def _join_lines(draft: Draft) -> bytes:
-    return b"".join(command.line + CRLF for command in draft.commands)
-
-
-def _explain_loss(error: smtplib.SMTPServerDisconnected) -> ConnectionDropped:
-    reason = name_loss(error)
-    return ConnectionDropped(f"lost before the message: {reason}", code=reason)
-
-
-def _explain_sender(code: int, words: str) -> ProviderError:
-    if code < 500:
-        return Transient(words, code=f"smtp_{code}")
-    if code == TOO_LARGE:  # the answer to SIZE, RFC 1870
-        return Permanent(words, code=f"smtp_{code}")
-    return Misconfigured(words, code=f"smtp_{code}")
-
-
-def _explain_recipient(code: int, words: str) -> ProviderError:
-    if code < 500:
-        return Transient(words, code=f"smtp_{code}")
-    if code in AUTHENTICATION_CODES:
-        return Misconfigured(words, code="authentication_failed")
-    return Permanent(words, code=f"smtp_{code}")
-
-
-def _stuff_dots(data: bytes) -> bytes:
-    """Transparency, RFC 5321 section 4.5.2."""
-    return re.sub(rb"(?m)^\.", b"..", data)

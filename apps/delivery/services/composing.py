@@ -3,14 +3,18 @@
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
+from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 
 from apps.delivery.providers.contract import EmailMessage, PushMessage
-from apps.notifications.models import Channel, Notification, Status
-from apps.notifications.services.suppressing import is_marketing
+from apps.delivery.retry import PARK_SECONDS
+from apps.notifications.models import Status
+from apps.notifications.models.claimed import ClaimedDevice, ClaimedNotification
 from apps.notifications.services.unsubscribing import Unsubscription, seal_unsubscription
+from apps.templates.models import TemplateVersion
 from apps.templates.rendering import (
     MissingVariables,
     RenderedEmail,
@@ -19,7 +23,8 @@ from apps.templates.rendering import (
     compiled_loose,
 )
 from apps.templates.services import render_version
-from apps.users.models import Device, email_key
+from apps.users.models import email_key
+from notifier.encryption import Undecryptable
 
 HIGH_PRIORITY = 7
 
@@ -30,7 +35,25 @@ class Refusal:
 
     status: str
     reason: str
+    error_code: str = ""
     error: str = ""
+    retry_in: float = 0  # seconds; goes with the status pending
+
+
+def fail(*, reason: str, error: str) -> Refusal:
+    """Give a notification up before any provider has seen it."""
+    return Refusal(status=Status.FAILED, reason=reason, error_code=reason, error=error)
+
+
+def park_sealed(error: Undecryptable) -> Refusal:
+    """It waits, as behind wrong credentials, until the key that opens it is back."""
+    return Refusal(
+        status=Status.PENDING,
+        reason="misconfigured",
+        error_code="undecryptable",
+        error=error.message,
+        retry_in=PARK_SECONDS,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +61,10 @@ class Target:
     """One message, and the user's device that it is for (None for mail and bare tokens)."""
 
     message: EmailMessage | PushMessage
-    device: Device | None = None
+    device: ClaimedDevice | None = None
 
 
-def compose(notification: Notification, *, now: datetime) -> list[Target] | Refusal:
+def compose(notification: ClaimedNotification, *, now: datetime) -> list[Target] | Refusal:
     """Return what to send, one message for each device of a push; or why nothing is to be sent.
 
     Preferences, the user's state and the suppression list are checked again: they may have changed
@@ -51,28 +74,37 @@ def compose(notification: Notification, *, now: datetime) -> list[Target] | Refu
     if refusal is not None:
         return refusal
     try:
-        rendered = _render(notification)
+        return _address(notification, _render(notification), now=now)
     except (MissingVariables, RenderingError) as error:
-        return Refusal(status=Status.FAILED, reason=error.code, error=str(error))
+        return fail(reason=error.code, error=str(error))
+    except Undecryptable as error:
+        return park_sealed(error)
+
+
+def _address(
+    notification: ClaimedNotification, rendered: RenderedEmail | RenderedPush, *, now: datetime
+) -> list[Target] | Refusal:
     if isinstance(rendered, RenderedEmail):
         return [Target(message=_email(notification, rendered))]
     return _pushes(notification, rendered, now=now)
 
 
-def refuse_expired(notification: Notification, *, now: datetime) -> Refusal | None:
+def refuse_expired(notification: ClaimedNotification, *, now: datetime) -> Refusal | None:
     """Return the refusal of what is no longer to be sent; None while it is."""
     if notification.expires_at and notification.expires_at <= now:
         return Refusal(status=Status.EXPIRED, reason="expires_at_passed")
     return None
 
 
-def _refuse(notification: Notification, *, now: datetime) -> Refusal | None:
+def _refuse(notification: ClaimedNotification, *, now: datetime) -> Refusal | None:
     if refusal := refuse_expired(notification, now=now):
         return refusal
     user = notification.user
     if user is None:
         return (
-            None if notification.recipient else Refusal(status=Status.SKIPPED, reason="user_gone")
+            None
+            if notification.sealed_recipient
+            else Refusal(status=Status.SKIPPED, reason="user_gone")
         )
     if not user.is_active:
         return Refusal(status=Status.SKIPPED, reason="user_inactive")
@@ -81,50 +113,64 @@ def _refuse(notification: Notification, *, now: datetime) -> Refusal | None:
     return None
 
 
-def _refuse_suppressed(notification: Notification) -> Refusal | None:
+def _refuse_suppressed(notification: ClaimedNotification) -> Refusal | None:
     """A user may have several devices, of which some are suppressed: see `_pushes`."""
-    has_one_address = notification.channel == Channel.EMAIL or notification.user is None
-    if has_one_address and notification.suppressed_addresses:
+    has_one_address = notification.channel == "email" or notification.user is None
+    if has_one_address and notification.is_suppressed:
         return Refusal(status=Status.SKIPPED, reason="suppressed")
     return None
 
 
-def _render(notification: Notification) -> RenderedEmail | RenderedPush:
+def _render(notification: ClaimedNotification) -> RenderedEmail | RenderedPush:
     variables: dict[str, Any] = notification.variables
-    if notification.template_version is not None:
-        return render_version(version=notification.template_version, variables=variables)
-    content = compiled_loose(notification.channel, notification.content or {})
-    return content.render(variables)
+    version = notification.template_version_id
+    if version is not None:
+        return render_version(version=_find_version(version), variables=variables)
+    return compiled_loose(notification.channel, notification.content).render(variables)
 
 
-def _email(notification: Notification, rendered: RenderedEmail) -> EmailMessage:
+@lru_cache(maxsize=100)
+def _find_version(version_id: UUID) -> TemplateVersion:
+    """Return a version from memory: what it says, and on which channel, never changes."""
+    return TemplateVersion.objects.select_related("template").get(pk=version_id)
+
+
+def _email(notification: ClaimedNotification, rendered: RenderedEmail) -> EmailMessage:
     sender = settings.DEFAULT_FROM_EMAIL
-    domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
-    user = notification.user
+    address = notification.address
     return EmailMessage(
-        notification_id=str(notification.pk),
+        notification_id=str(notification.id),
         attempt=notification.attempts,
         # The same for every attempt: a receiver that sees an attempt twice can tell.
-        message_id=f"<{notification.pk}@{domain}>",
+        message_id=f"<{notification.id}@{_domain_of(sender)}>",
         sender=sender,
-        recipient=user.email if user else notification.recipient,
+        recipient=address,
         subject=rendered.subject,
         text=rendered.text,
         html=rendered.html,
-        headers={"X-Correlation-ID": notification.correlation_id, **_list_headers(notification)},
+        headers={
+            "X-Correlation-ID": notification.correlation_id,
+            **_list_headers(notification, address),
+        },
         correlation_id=notification.correlation_id,
+        hosted=rendered.hosted,
+        variables=rendered.variables,
     )
 
 
-def _list_headers(notification: Notification) -> dict[str, str]:
+@lru_cache(maxsize=4)
+def _domain_of(sender: str) -> str:
+    return parseaddr(sender)[1].rpartition("@")[2] or "localhost"
+
+
+def _list_headers(notification: ClaimedNotification, address: str) -> dict[str, str]:
     """Return what lets mail clients offer to unsubscribe (RFC 8058); only marketing has it."""
-    if not is_marketing(notification.template_version):
+    if not notification.is_marketing:
         return {}
-    user = notification.user
     wish = Unsubscription(
         organization_id=notification.organization_id,
         channel=notification.channel,
-        address=email_key(user.email if user else notification.recipient),
+        address=email_key(address),
         template_code=notification.template_code,
     )
     return {
@@ -134,19 +180,19 @@ def _list_headers(notification: Notification) -> dict[str, str]:
 
 
 def _pushes(
-    notification: Notification, rendered: RenderedPush, *, now: datetime
+    notification: ClaimedNotification, rendered: RenderedPush, *, now: datetime
 ) -> list[Target] | Refusal:
     if notification.user is None:
-        message = _push(notification, rendered, notification.recipient, notification.platform, now)
+        message = _push(notification, rendered, notification.address, notification.platform, now)
         return [Target(message=message)]
     devices = [
         device
-        for device in notification.user.devices.all()
-        if str(device.pk) not in notification.reached_devices
-        and device.token_digest not in notification.suppressed_addresses
+        for device in notification.devices
+        if str(device.id) not in notification.reached_devices and not device.is_suppressed
     ]
     if not devices:
-        reason = "suppressed" if notification.suppressed_addresses else "no_device"
+        is_suppressed = any(device.is_suppressed for device in notification.devices)
+        reason = "suppressed" if is_suppressed else "no_device"
         return Refusal(status=Status.SKIPPED, reason=reason)
     return [
         Target(
@@ -158,11 +204,15 @@ def _pushes(
 
 
 def _push(
-    notification: Notification, rendered: RenderedPush, token: str, platform: Any, now: datetime
+    notification: ClaimedNotification,
+    rendered: RenderedPush,
+    token: str,
+    platform: Any,
+    now: datetime,
 ) -> PushMessage:
     expires_at = notification.expires_at
     return PushMessage(
-        notification_id=str(notification.pk),
+        notification_id=str(notification.id),
         attempt=notification.attempts,
         token=token,
         platform=platform,

@@ -4,27 +4,36 @@ Claim (committed) → check and render → provider, outside any transaction →
 arrive any number of times: the claim decides.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from uuid import UUID
 
 import structlog
 from django.conf import settings
 
-from apps.delivery.retry import PARK_SECONDS, RetryPolicy
+from apps.delivery.retry import RetryPolicy
 from apps.delivery.services.composing import compose, refuse_expired
 from apps.delivery.services.leases import Lease, LeaseLost
+from apps.delivery.services.outcomes import Attempt
+from apps.delivery.services.outlets import outlets_for
 from apps.delivery.services.pacing import split_by_pace
 from apps.delivery.services.recording import OutcomeRecorder
-from apps.delivery.services.sending import Guard, Parcel, refuse_for_a_bug, send_parcel
-from apps.notifications.models import Notification, Status
+from apps.delivery.services.sending import (
+    Guard,
+    Parcel,
+    call_providers,
+    conclude,
+    refuse_for_a_bug,
+)
+from apps.delivery.services.side_by_side import call_side_by_side
+from apps.notifications.models.claimed import ClaimedNotification, load_claimed
 from apps.notifications.models.transitions import Outcome, return_unpublished
-from apps.notifications.services.suppressing import mark_suppressed
 from notifier.broker import BrokerUnavailable, publish_ids
 from notifier.correlation import bind_correlation_id
-from notifier.encryption import Undecryptable
 from notifier.faults import DATABASE_AWAY
 from notifier.topology import REFRESH_STATUS, ROUTE_DEAD_LETTERS
+from notifier.tracing import trace_delivery
 
 log = structlog.get_logger(__name__)
 
@@ -33,18 +42,20 @@ log = structlog.get_logger(__name__)
 LONGEST_TASK_SECONDS = 10.0
 
 
-def deliver_notifications(*, ids: Sequence[UUID]) -> int:
+def deliver_notifications(*, ids: Sequence[UUID], at_once: int = 1) -> int:
     """Send those of `ids` that are still to be sent; return how many outcomes were recorded.
 
-    Claimed, sent and recorded in parts of a moment each (see `pacing`). What is not begun in time,
-    or because of a fault of ours, is given back, and its attempt does not count.
+    So many provider calls are under way `at_once`. Claimed, sent and recorded in parts of a moment
+    each (see `pacing`). What is not begun in time, or because of a fault of ours, is given back,
+    and its attempt does not count.
     """
     lease_seconds = settings.SEND_LEASE_SECONDS
     recorded: list[UUID] = []
     given_up: list[UUID] = []
     unclaimed = list(ids)
-    for part in split_by_pace(ids, seconds=min(lease_seconds / 2, LONGEST_TASK_SECONDS)):
-        recorder = _deliver_part(part, lease_seconds=lease_seconds)
+    longest = min(lease_seconds / 2, LONGEST_TASK_SECONDS)
+    for part in split_by_pace(ids, seconds=longest, at_once=at_once):
+        recorder = _deliver_part(part, lease_seconds=lease_seconds, at_once=at_once)
         recorded += recorder.recorded
         given_up += recorder.given_up
         del unclaimed[: len(part)]
@@ -54,31 +65,59 @@ def deliver_notifications(*, ids: Sequence[UUID]) -> int:
     return len(recorded)
 
 
-def _deliver_part(ids: Sequence[UUID], *, lease_seconds: float) -> OutcomeRecorder:
+def _deliver_part(ids: Sequence[UUID], *, lease_seconds: float, at_once: int) -> OutcomeRecorder:
     lease = Lease(ids, seconds=lease_seconds)
     unbegun = list(lease.fences)
     recorder = OutcomeRecorder(lease)
     try:
-        _send_all(lease, recorder, unbegun)
+        send = _send_together if at_once > 1 else _send_in_turn
+        for outcome in send(lease, recorder, unbegun, at_once):
+            recorder.add(outcome)
         recorder.flush()
     finally:
         lease.give_back(unbegun)
     return recorder
 
 
-def _send_all(lease: Lease, recorder: OutcomeRecorder, unbegun: list[UUID]) -> None:
+def _send_in_turn(
+    lease: Lease, recorder: OutcomeRecorder, unbegun: list[UUID], _at_once: int
+) -> Iterator[Outcome]:
     """Send one after the other; what is begun leaves `unbegun`."""
 
     def guard(notification_id: UUID) -> None:
         recorder.flush_when_due()
         lease.hold(notification_id)
 
-    rows = _load_readable(lease, recorder, unbegun)
-    for parcel, following in _look_ahead(_compose_safely(row, lease) for row in rows):
-        unbegun.remove(parcel.notification.pk)
-        outcome = _send_safely(_hold_back_expired(parcel, lease), guard, following)
-        if outcome is not None:
-            recorder.add(outcome)
+    for parcel, following in _look_ahead(_compose_all(lease)):
+        unbegun.remove(parcel.notification.id)
+        current = _hold_back_expired(parcel, lease)
+        yield from _conclude_safely(current, _plan_call(current, guard, following))
+
+
+def _send_together(
+    lease: Lease, recorder: OutcomeRecorder, unbegun: list[UUID], at_once: int
+) -> Iterator[Outcome]:
+    """Send `at_once` of them at a time; what is begun leaves `unbegun`.
+
+    Outcomes and lease are this thread's, so that the others need no database.
+    """
+
+    def begin() -> Iterator[tuple[Parcel, Callable[[], list[Attempt]]]]:
+        for parcel in _compose_all(lease):
+            see_to_duties()
+            unbegun.remove(parcel.notification.id)
+            yield parcel, _plan_call(parcel, lease.check, None, apart=True)
+
+    def see_to_duties() -> None:
+        recorder.flush_when_due()
+        lease.keep()
+
+    for parcel, result in call_side_by_side(begin(), at_once=at_once, meanwhile=see_to_duties):
+        yield from _conclude_safely(parcel, result)
+
+
+def _compose_all(lease: Lease) -> Iterator[Parcel]:
+    return (_compose_safely(row, lease) for row in load_claimed(lease.fences))
 
 
 def _look_ahead(parcels: Iterator[Parcel]) -> Iterator[tuple[Parcel, Parcel | None]]:
@@ -89,11 +128,9 @@ def _look_ahead(parcels: Iterator[Parcel]) -> Iterator[tuple[Parcel, Parcel | No
         current = following
 
 
-def _compose_safely(notification: Notification, lease: Lease) -> Parcel:
+def _compose_safely(notification: ClaimedNotification, lease: Lease) -> Parcel:
     """Compose one notification; a bug of ours is its own outcome, not its neighbours'."""
     bind_correlation_id(notification.correlation_id)
-    # The fence of the claim, whatever the row says by now: it alone proves that we hold it.
-    notification.fence = lease.fences.get(notification.pk, notification.fence)
     try:
         content = compose(notification, now=lease.now())
     except DATABASE_AWAY:
@@ -109,65 +146,48 @@ def _hold_back_expired(parcel: Parcel, lease: Lease) -> Parcel:
     return replace(parcel, content=refusal) if refusal else parcel
 
 
-def _send_safely(parcel: Parcel, guard: Guard, following: Parcel | None) -> Outcome | None:
-    """Send one notification; None when it is not ours any more."""
+def _plan_call(
+    parcel: Parcel, guard: Guard, following: Parcel | None, *, apart: bool = False
+) -> Callable[[], list[Attempt]]:
+    """Return what makes the calls; the connections are those of the thread that plans.
+
+    What is to be called `apart`, in another thread, but needs the database is called here.
+    """
     notification = parcel.notification
-    bind_correlation_id(notification.correlation_id)
+    outlets = outlets_for(channel=notification.channel, mode=notification.mode)
+
+    def call() -> list[Attempt]:
+        bind_correlation_id(notification.correlation_id)
+        with trace_delivery(notification, channel=notification.channel):
+            return call_providers(parcel, guard=guard, outlets=outlets, following=following)
+
+    needs_database = any(outlet.is_ours for outlet in outlets)
+    return _call_now(call) if apart and needs_database else call
+
+
+def _call_now(call: Callable[[], list[Attempt]]) -> Callable[[], list[Attempt]]:
+    """Return what returns the call's result, or raises what it raised."""
+    future: Future[list[Attempt]] = Future()
     try:
-        return send_parcel(parcel, guard=guard, policy=_policy(), following=following)
+        future.set_result(call())
+    except Exception as error:  # noqa: BLE001  # `result` raises it
+        future.set_exception(error)
+    return future.result
+
+
+def _conclude_safely(parcel: Parcel, result: Callable[[], list[Attempt]]) -> list[Outcome]:
+    """Return the outcome; none when the notification is not ours any more."""
+    bind_correlation_id(parcel.notification.correlation_id)
+    try:
+        return [conclude(parcel, result(), policy=_policy())]
     except LeaseLost:
-        log.warning("lease_lost", notification_id=str(notification.pk))
-        return None
+        log.warning("lease_lost", notification_id=str(parcel.notification.id))
+        return []
     except DATABASE_AWAY:
         raise
     except Exception as error:  # noqa: BLE001  # recorded as the outcome, and logged
-        refusal = refuse_for_a_bug(notification, error)
-        return send_parcel(replace(parcel, content=refusal), guard=guard, policy=_policy())
-
-
-def _load_readable(
-    lease: Lease, recorder: OutcomeRecorder, unbegun: list[UUID]
-) -> list[Notification]:
-    """Load what was claimed; what no key opens is parked by itself, and its neighbours go on."""
-    try:
-        return _load(lease.fences)
-    except Undecryptable:
-        readable: list[Notification] = []
-        for notification_id, fence in lease.fences.items():
-            try:
-                readable += _load({notification_id: fence})
-            except Undecryptable as error:
-                unbegun.remove(notification_id)
-                recorder.add(_park_sealed(notification_id, fence, error))
-        return readable
-
-
-def _park_sealed(notification_id: UUID, fence: int, error: Undecryptable) -> Outcome:
-    """Nothing was tried: it waits, as behind wrong credentials, until the key is back."""
-    row = Notification.objects.only("reached_devices").get(pk=notification_id)
-    return Outcome(
-        id=notification_id,
-        fence=fence,
-        status=Status.PENDING,
-        reason="misconfigured",
-        error_code="undecryptable",
-        error=error.message,
-        detail={},
-        retry_in=PARK_SECONDS,
-        reached_devices=row.reached_devices,
-        uncount_attempt=True,
-    )
-
-
-def _load(fences: dict[UUID, int]) -> list[Notification]:
-    rows = (
-        Notification.objects.filter(pk__in=fences)
-        .select_related("user", "template_version__template")
-        .prefetch_related("user__devices")
-        .defer("metadata", "user__name")  # sealed, and not needed to send
-        .order_by("-priority", "due_at", "id")
-    )
-    return mark_suppressed(list(rows))
+        refusal = refuse_for_a_bug(parcel.notification, error)
+        return [conclude(replace(parcel, content=refusal), [], policy=_policy())]
 
 
 def _policy() -> RetryPolicy:

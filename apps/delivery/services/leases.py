@@ -1,5 +1,6 @@
 """Keeping claims: as long as a worker is at work, the sweep must not take its rows away."""
 
+import contextlib
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -44,6 +45,18 @@ class Lease:
             self._renew()
         if notification_id not in self.fences:
             raise LeaseLost
+
+    def check(self, notification_id: UUID) -> None:
+        """As `hold`, for the threads beside the one that calls `keep`: asks nobody."""
+        is_old = time.monotonic() - self._renewed_at > self.seconds * 2 * RENEW_AFTER
+        if is_old or notification_id not in self.fences:
+            raise LeaseLost
+
+    def keep(self) -> None:
+        """Renew when it is time; while the database is away, `check` says how long that goes."""
+        if time.monotonic() - self._renewed_at > self.seconds * RENEW_AFTER:
+            with contextlib.suppress(LeaseLost):
+                self._renew()
 
     def settle(self, ids: Sequence[UUID]) -> None:
         """Let go of claims: their outcomes are recorded."""

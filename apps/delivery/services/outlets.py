@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import structlog
@@ -38,10 +38,19 @@ class Outlet:
 
     provider: Any  # a Provider of either message; the channel decides which is handed to it
     gate: Gate | None = None
+    foresees: bool = field(init=False)  # asking a protocol takes long, and this is asked often
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "foresees", isinstance(self.provider, ForeseeingProvider))
 
     @property
     def name(self) -> str:
         return str(self.provider.name)
+
+    @property
+    def is_ours(self) -> bool:
+        """Does it only write into our own database?"""
+        return self.gate is None
 
     def passing(self) -> AbstractContextManager[Permit | None]:
         """Hold the right to one call; raise Unavailable where there is none now."""
@@ -51,9 +60,8 @@ class Outlet:
         self, message: EmailMessage | PushMessage, following: EmailMessage | PushMessage | None
     ) -> str:
         """Send a message; `following` is what will probably be sent next."""
-        if isinstance(self.provider, ForeseeingProvider) and isinstance(message, EmailMessage):
-            hint = following if isinstance(following, EmailMessage) else None
-            return self.provider.send_foreseeing(message, hint)
+        if self.foresees:
+            return str(self.provider.send_foreseeing(message, following))
         return str(self.provider.send(message))
 
     def close(self) -> None:

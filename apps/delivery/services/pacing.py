@@ -17,16 +17,19 @@ MAX_GROWTH = 4
 _pace = threading.local()  # each thread sends over connections of its own
 
 
-def split_by_pace(ids: Sequence[UUID], *, seconds: float) -> Iterator[Sequence[UUID]]:
+def split_by_pace(
+    ids: Sequence[UUID], *, seconds: float, at_once: int = 1
+) -> Iterator[Sequence[UUID]]:
     """Yield `ids` in parts, each about as long as PART_SECONDS by the pace of the parts before.
 
+    A part is no smaller than what is sent `at_once`: it takes no longer than one of them.
     Stops when `seconds` are over: no task runs on and on behind a slow provider, and a worker
     that is told to stop is soon done. What was not yielded is the caller's to give back.
     """
     begun_at = time.monotonic()
     done = 0
     while done < len(ids) and (done == 0 or time.monotonic() - begun_at < seconds):
-        size = int(getattr(_pace, "size", 1))
+        size = max(at_once, int(getattr(_pace, "size", 1)))
         part_begun_at = time.monotonic()
         part = ids[done : done + size]
         yield part

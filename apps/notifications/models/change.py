@@ -3,17 +3,20 @@
 On PostgreSQL both are one statement; on SQLite one short transaction.
 """
 
+import functools
+import itertools
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
+from notifier.prepared import run_prepared
 from notifier.sql import (
     CHANNEL_OF_WAKEUPS,
-    Parameters,
     as_uuid,
     encode_ids,
     ids_sql,
@@ -31,16 +34,17 @@ _EVENT_COLUMNS = (
 
 
 def apply_change(
-    statement: str, parameters: Parameters, *, returning: str = "id", wakes: bool = False
+    statement: str,
+    parameters: Sequence[Any] | Mapping[str, Any],
+    *,
+    returning: str = "id",
+    wakes: bool = False,
 ) -> list[tuple[Any, ...]]:
     """Run a change, write an event for every row it changed, and return those rows."""
     if is_postgresql():
-        woken = f", pg_notify('{CHANNEL_OF_WAKEUPS}', '')" if wakes else ""
-        return run(
-            f"WITH changed AS ({statement} RETURNING n.*),"
-            f" logged AS (INSERT INTO {EVENTS} ({_EVENT_COLUMNS})"
-            f" SELECT {_event_values()} FROM changed) SELECT {returning}{woken} FROM changed",
-            parameters,
+        sql = change_sql(statement, returning=returning, wakes=wakes)
+        return (
+            run(sql, parameters) if isinstance(parameters, Mapping) else run_often(sql, parameters)
         )
     with transaction.atomic():
         rows = run(f"{statement} RETURNING {returning}", parameters)
@@ -52,6 +56,16 @@ def apply_change(
     if wakes and rows:
         transaction.on_commit(wake_relay)
     return rows
+
+
+def change_sql(statement: str, *, returning: str, wakes: bool) -> str:
+    """SQL of a change with its events, in one statement (PostgreSQL)."""
+    woken = f", pg_notify('{CHANNEL_OF_WAKEUPS}', '')" if wakes else ""
+    return (
+        f"WITH changed AS ({statement} RETURNING n.*),"
+        f" logged AS (INSERT INTO {EVENTS} ({_EVENT_COLUMNS})"
+        f" SELECT {_event_values()} FROM changed) SELECT {returning}{woken} FROM changed"
+    )
 
 
 def _event_values() -> str:
@@ -84,6 +98,21 @@ def log_event(
             encode_ids([notification_id]),
         ],
     )
+
+
+def run_often(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """As `run`, for statements that workers repeat all the time: PostgreSQL plans them once."""
+    if not is_postgresql():
+        return run(sql, parameters)
+    connection.close_if_health_check_failed()  # as Django does before its own, once a task
+    return run_prepared(_number_parameters(sql), parameters)
+
+
+@functools.lru_cache(maxsize=64)
+def _number_parameters(sql: str) -> str:
+    """Return the statement with `$1`, `$2` … for each `%s`."""
+    numbers = itertools.count(1)
+    return re.sub("%s", lambda _: f"${next(numbers)}", sql)
 
 
 def as_datetime(value: Any) -> datetime:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from apps.notifications.models.change import TABLE, apply_change
+from apps.notifications.models.measuring import COUNTED, measure_outcomes
 from notifier.sql import as_uuid, encode_ids, encode_rows, ids_sql, json_rows_sql, now_sql
 
 
@@ -13,7 +14,8 @@ def cancel_pending(notification_id: UUID) -> bool:
         f"UPDATE {TABLE} AS n SET status = 'cancelled', reason = 'requested',"
         f" finished_at = {now_sql()} WHERE n.id IN ({ids_sql()}) AND n.status = 'pending'"
     )
-    return bool(apply_change(update, [encode_ids([notification_id])]))
+    rows = apply_change(update, [encode_ids([notification_id])], returning=COUNTED)
+    return bool(measure_outcomes(rows))
 
 
 def replay_failed(

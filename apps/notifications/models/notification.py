@@ -77,6 +77,8 @@ class Notification(models.Model):
     mode = models.CharField(max_length=4, default="live")
     priority = models.PositiveSmallIntegerField(default=5)
     correlation_id = models.CharField(max_length=128)
+    # W3C context that a trace goes on from, "" where nothing is traced: see `notifier.tracing`.
+    traceparent = models.CharField(max_length=55, blank=True, default="", db_default="")
 
     # Who asked for it, so that asking again creates nothing.
     request_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001  # unique, and most have none
@@ -124,10 +126,6 @@ class Notification(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     dead_lettered_at = models.DateTimeField(null=True, blank=True)
     discarded_at = models.DateTimeField(null=True, blank=True)
-
-    # Not a column: the indexes of those of its addresses that are suppressed for it, looked up for
-    # a whole chunk before delivery (`mark_suppressed`).
-    suppressed_addresses: frozenset[str] = frozenset()
 
     objects = NotificationQuerySet.as_manager()
 

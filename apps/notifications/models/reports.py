@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import transaction
 
 from apps.notifications.models.change import TABLE, apply_change, log_event
+from apps.notifications.models.measuring import COUNTED, measure_outcomes
 from apps.notifications.models.notification import Channel, Notification
 from apps.notifications.models.suppression import SCOPE_OF_CAUSE, Cause, Suppression
 from apps.users.models import email_key
@@ -153,7 +154,7 @@ def _apply(row: Mapping[str, Any]) -> bool:
     )
     if row["kind"] in ("delivered", "bounced", "failed") and _is_being_sent(row["id"]):
         return False
-    if apply_change(update, [encode_rows([row])]):
+    if measure_outcomes(apply_change(update, [encode_rows([row])], returning=COUNTED)):
         return True
     log_event(
         row["id"],

@@ -4,6 +4,7 @@ Each transition is one conditional UPDATE; conditions make it safe to repeat: wh
 has already moved on is simply not returned.
 """
 
+from apps.notifications.models.transitions.bulk_publishing import insert_batch
 from apps.notifications.models.transitions.claiming import (
     Claims,
     claim,
@@ -30,6 +31,7 @@ __all__ = [
     "claim",
     "expire_overdue",
     "insert_accepted",
+    "insert_batch",
     "record_outcomes",
     "recover_in_doubt",
     "recover_unclaimed",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from apps.notifications.models.change import TABLE, apply_change, as_datetime
+from apps.notifications.models.change import TABLE, apply_change, as_datetime, run_often
 from notifier.sql import (
     among_sql,
     as_uuid,
@@ -15,7 +15,6 @@ from notifier.sql import (
     is_postgresql,
     json_rows_sql,
     now_sql,
-    run,
 )
 
 
@@ -55,7 +54,7 @@ def renew_claims(fences: Mapping[UUID, int], *, lease_seconds: float) -> set[UUI
     No status changes, so there is no event.
     """
     rows = [{"id": id_, "fence": fence} for id_, fence in fences.items()]
-    held = run(
+    held = run_often(
         f"UPDATE {TABLE} AS n SET lease_until = {now_sql(plus='%s')}"
         f" FROM {json_rows_sql({'id': 'uuid', 'fence': 'integer'})} AS r"
         f" WHERE n.id = r.id AND n.fence = r.fence AND n.status = 'sending'"

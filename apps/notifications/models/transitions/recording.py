@@ -6,6 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from apps.notifications.models.change import TABLE, apply_change, log_event
+from apps.notifications.models.measuring import COUNTED, measure_sent
+from notifier.measurements import count_in_doubt
 from notifier.sql import (
     as_uuid,
     encode_ids,
@@ -73,7 +75,8 @@ def record_outcomes(outcomes: Sequence[Outcome]) -> list[UUID]:
         " attempts = n.attempts - r.uncounted,"
         " retries = n.retries + r.retries, doubts = n.doubts + r.doubts,"
         " reached_devices = r.reached_devices,"
-        f" due_at = {now_sql(plus='r.retry_in')}, lease_until = NULL,"
+        f" due_at = CASE WHEN r.status = 'pending' THEN {now_sql(plus='r.retry_in')}"
+        " ELSE n.due_at END, lease_until = NULL,"
         f" sent_at = CASE WHEN r.status = 'sent' THEN {now_sql()} ELSE n.sent_at END,"
         f" finished_at = CASE WHEN r.status = 'pending' THEN NULL ELSE {now_sql()} END,"
         " dead_lettered_at = NULL"
@@ -81,8 +84,10 @@ def record_outcomes(outcomes: Sequence[Outcome]) -> list[UUID]:
         " WHERE n.id = r.id AND n.fence = r.fence AND (n.status = 'sending'"
         " OR (r.status = 'sent' AND n.status IN ('pending', 'queued', 'failed')))"
     )
-    rows = apply_change(update, [encode_rows([_outcome_row(each) for each in outcomes])])
-    recorded = {as_uuid(row[0]) for row in rows}
+    values = encode_rows([_outcome_row(each) for each in outcomes])
+    rows = measure_sent(apply_change(update, [values], returning=COUNTED))
+    recorded = {as_uuid(row[0]): row[1] for row in rows}
+    count_in_doubt(recorded[each.id] for each in outcomes if each.in_doubt and each.id in recorded)
     missing = [each for each in outcomes if each.id not in recorded]
     return [*recorded, *_settle_missing(missing)]
 

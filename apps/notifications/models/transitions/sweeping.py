@@ -1,6 +1,7 @@
 """The sweep: rows that nobody answers for any more."""
 
 from apps.notifications.models.change import TABLE, apply_change
+from apps.notifications.models.measuring import COUNTED, measure_doubts, measure_outcomes
 from notifier.sql import among_sql, asked_at_sql, now_sql, skip_locked_sql
 
 # How many rows one statement of the sweep takes: the next one, seconds later, takes the next.
@@ -37,7 +38,7 @@ def recover_in_doubt(*, at_once: bool = False) -> int:
         f" due_at = {now_sql()}, dead_lettered_at = NULL"
         f" WHERE {among_sql('n.id', _overdue('sending', at_once=at_once))}"
     )
-    return len(apply_change(update, [], wakes=True))
+    return len(measure_doubts(apply_change(update, [], returning=COUNTED, wakes=True)))
 
 
 def expire_overdue() -> int:
@@ -50,7 +51,7 @@ def expire_overdue() -> int:
         f"UPDATE {TABLE} AS n SET status = 'expired', reason = 'expires_at_passed',"
         f" finished_at = {now_sql()} WHERE {among_sql('n.id', overdue)}"
     )
-    return len(apply_change(update, []))
+    return len(measure_outcomes(apply_change(update, [], returning=COUNTED)))
 
 
 def _overdue(status: str, *, at_once: bool) -> str:

@@ -19,6 +19,7 @@ class DueNotification:
     priority: int
     due_at: datetime
     correlation_id: str
+    traceparent: str = ""
     # Sent in a message of its own: it must never be repeated because of a neighbour, or may be
     # what took its worker down before.
     travels_alone: bool = False
@@ -37,10 +38,11 @@ def take_due(*, channel: str, limit: int) -> list[DueNotification]:
     )
     alone = "doubts > 0 OR delivery_guarantee = 'at_most_once'"
     parameters = {"channel": channel, "limit": limit}
-    rows = apply_change(
-        update, parameters, returning=f"id, priority, due_at, correlation_id, {alone}"
-    )
-    taken = [DueNotification(as_uuid(i), p, as_datetime(d), c, bool(a)) for i, p, d, c, a in rows]
+    columns = "id, priority, due_at, correlation_id, traceparent"
+    rows = apply_change(update, parameters, returning=f"{columns}, {alone}")
+    taken = [
+        DueNotification(as_uuid(i), p, as_datetime(d), c, t, bool(a)) for i, p, d, c, t, a in rows
+    ]
     return sorted(taken, key=lambda row: (-row.priority, row.due_at, row.id))
 
 

@@ -1,0 +1,1 @@
+"""Delivery as a worker does it, with real rows and providers over real sockets."""
