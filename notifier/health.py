@@ -16,6 +16,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from redis import Redis
 
 from notifier.broker import open_connection
+from notifier.replica import MAX_LAG_SECONDS, REPLICA, measure_lag
+from notifier.tls_failure import describe_failure, explain_tls_failure
 from notifier.topology import EMAIL_QUEUE, FAILED_QUEUE, PUSH_QUEUE, STATUS_QUEUE
 
 log = structlog.get_logger(__name__)
@@ -61,6 +63,15 @@ def check_migrations() -> str:
     return "ok"
 
 
+def check_replica() -> str:
+    lag = measure_lag()
+    if lag is None:
+        raise Unhealthy("does not follow the primary")
+    if lag > MAX_LAG_SECONDS:
+        raise Unhealthy(f"{lag:.0f} s behind the primary")
+    return "ok"
+
+
 def check_cache() -> str:
     """Ask Redis itself: the cache would hide that it is away."""
     if not settings.CACHE_URL:
@@ -90,7 +101,20 @@ REQUIRED: Final[Mapping[str, Probe]] = {
     "database": check_database,
     "migrations": check_migrations,
 }
-OPTIONAL: Final[Mapping[str, Probe]] = {"broker": check_broker, "cache": check_cache}
+OPTIONAL: Final[Mapping[str, Probe]] = {
+    "broker": check_broker,
+    "cache": check_cache,
+    **({REPLICA: check_replica} if REPLICA in settings.DATABASES else {}),
+}
+# Where it is written which server a probe asks.
+_SETTINGS: Final[Mapping[str, str]] = {
+    "database": "DATABASE_URL",
+    "migrations": "DATABASE_URL",
+    "broker": "BROKER_URL",
+    "queues": "BROKER_URL",
+    "cache": "CACHE_URL",
+    REPLICA: "DATABASE_REPLICA_URL",
+}
 
 _latest: dict[str, "_Run"] = {}
 _lock = threading.Lock()
@@ -154,8 +178,16 @@ def _read_run(name: str, run: "Future[Any]") -> Finding:
     error = run.exception()
     if error is None:
         return Finding(value=run.result())
-    log.warning("probe_failed", probe=name, error=type(error).__name__)
-    return Finding(problem=str(error) if isinstance(error, Unhealthy) else "not reachable")
+    setting = _SETTINGS.get(name, name)
+    log.warning("probe_failed", probe=name, **describe_failure(error, setting=setting))
+    return Finding(problem=_word_problem(error, setting=setting))
+
+
+def _word_problem(error: BaseException, *, setting: str) -> str:
+    if isinstance(error, Unhealthy):
+        return str(error)
+    reason = explain_tls_failure(error)
+    return f"{setting}: {reason}" if reason else "not reachable"
 
 
 @cache

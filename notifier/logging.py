@@ -1,5 +1,6 @@
 """Structured logs: one JSON object (or one readable line) per event, with the correlation id."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,9 @@ _SHARED: list[structlog.typing.Processor] = [
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
+
+
+_CHATTY = ("amqp", "asyncio", "celery", "django", "kombu", "urllib3")
 
 
 def logging_settings(*, log_format: str, level: str) -> dict[str, Any]:
@@ -42,8 +46,18 @@ def logging_settings(*, log_format: str, level: str) -> dict[str, Any]:
             # Two lines for every task would say nothing that the timeline does not.
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
+            # At DEBUG our own lines tell each notification's way; theirs would bury them.
+            **{name: {"level": least_of(level, "INFO")} for name in _CHATTY},
+            # `notifier.tracing_export` says once that the collector is away; they, at every try.
+            "opentelemetry": {"level": "CRITICAL"},
         },
     }
+
+
+def least_of(level: str, floor: str) -> str:
+    """Return the level, but not below `floor`."""
+    numbers = logging.getLevelNamesMapping()
+    return level if numbers[level] >= numbers[floor] else floor
 
 
 def _renderers(log_format: str) -> list[structlog.typing.Processor]:
@@ -79,7 +93,12 @@ def _mask_line(_logger: Any, _method: str, line: Any) -> str:
 
 def _configure_structlog() -> None:
     structlog.configure(
-        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        # First, so that a line which nobody wants costs next to nothing.
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_SHARED,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 # What the variables below are taken to be where the environment does not set them.
@@ -13,7 +13,12 @@ DEFAULTS: Mapping[str, str] = {
     "EMAIL_CONCURRENCY": "2",
     "PUSH_CONCURRENCY": "2",
     "FLOWER_PORT": "5555",
+    "METRICS_PORT": "9464",  # the relay's; the following are the workers'. 0 is none
 }
+
+
+# Roles that show their metrics on a port of their own; the web has /metrics.
+MEASURED = ("relay", "email", "push", "status", "dead-letters")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +36,7 @@ MIGRATE = Role(name="migrate", command=(sys.executable, "manage.py", "migrate", 
 def build_roles(*, environment: Mapping[str, str], var: Path) -> tuple[Role, ...]:
     """Return every role; `environment` overrides DEFAULTS, `var` holds what roles remember."""
     chosen = {name: environment.get(name) or default for name, default in DEFAULTS.items()}
-    return (
+    roles = (
         Role(name="web", command=_build_web_command(chosen)),
         Role(name="relay", command=(sys.executable, "manage.py", "relay")),
         _build_worker("email", queue="email.queue", processes=chosen["EMAIL_CONCURRENCY"]),
@@ -42,6 +47,17 @@ def build_roles(*, environment: Mapping[str, str], var: Path) -> tuple[Role, ...
         Role(name="beat", command=_build_celery_command("beat", "-s", str(var / "beat-schedule"))),
         Role(name="flower", command=_build_flower_command(chosen["FLOWER_PORT"])),
     )
+    port = int(chosen["METRICS_PORT"])
+    return tuple(_add_metrics(role, folder=var / "metrics", first_port=port) for role in roles)
+
+
+def _add_metrics(role: Role, *, folder: Path, first_port: int) -> Role:
+    """Give the processes of a role a directory for their counts, and it a port to show them."""
+    own = {"PROMETHEUS_MULTIPROC_DIR": str(folder / role.name)}
+    if first_port and role.name in MEASURED:
+        port = first_port + MEASURED.index(role.name)
+        own["METRICS_LISTEN"] = f"127.0.0.1:{port}"
+    return replace(role, environment={**role.environment, **own})
 
 
 def _build_web_command(chosen: Mapping[str, str]) -> tuple[str, ...]:

@@ -136,9 +136,9 @@ DELIVERY = Dashboard(
         ),
         Panel(
             "Published by the relay",
-            "Messages a second; none while something is due means trouble.",
+            "Notifications a second; none while something is due means trouble.",
             "reqps",
-            (_rate("notifier_relay_published_total", legend="messages"),),
+            (_rate("notifier_relay_published_total", legend="notifications"),),
         ),
         Panel(
             "Attempts",

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from django.test import Client
 from flower.urls import handlers as flower_routes
 from tornado.routing import URLSpec
 
-from deploy.local.roles import DEFAULTS
+from deploy.local.roles import DEFAULTS, MEASURED
 from notifier.configuration import SETTINGS
 from tests.deploy.manifests import (
     OVERLAYS,
@@ -19,6 +20,7 @@ from tests.deploy.manifests import (
     container_of,
     list_containers,
     list_workloads,
+    load_objects,
     pod_of,
     settings_of,
 )
@@ -110,9 +112,33 @@ def test_what_is_mounted_is_there_and_tmp_can_be_written(overlay: str) -> None:
 
 
 def test_a_directory_that_a_variable_names_is_mounted(overlay: str) -> None:
-    web = container_of(list_workloads(overlay)["web"])
-    [directory] = [each["value"] for each in web["env"]]
-    assert directory in {each["mountPath"] for each in web["volumeMounts"]}
+    directory = Path(settings_of(overlay)["PROMETHEUS_MULTIPROC_DIR"])
+    for workload in list_workloads(overlay).values():
+        mounted = {Path(each["mountPath"]) for each in container_of(workload)["volumeMounts"]}
+        assert mounted & set(directory.parents)
+
+
+def test_every_role_that_counts_shows_its_metrics_to_prometheus_alone(overlay: str) -> None:
+    port = int(settings_of(overlay)["METRICS_LISTEN"].rpartition(":")[2])
+    label = {"notifier-metrics": "own-port"}
+    shown = {
+        name
+        for name, workload in list_workloads(overlay).items()
+        if label.items() <= pod_of(workload)["metadata"]["labels"].items()
+    }
+    assert {name.removeprefix("worker-") for name in shown} == set(MEASURED)
+    for name in shown:
+        [opened] = container_of(list_workloads(overlay)[name])["ports"]
+        assert opened["containerPort"] == port
+    objects = {
+        (each["kind"], each["metadata"]["name"]): each.get("spec", {})
+        for each in load_objects(overlay)
+    }
+    service = objects["Service", "notifier-metrics"]
+    policy = objects["NetworkPolicy", "notifier-metrics"]
+    chosen = {"app.kubernetes.io/name": "notifier", **label}
+    assert service["selector"] == policy["podSelector"]["matchLabels"] == chosen
+    assert [each["port"] for each in service["ports"]] == [port]
 
 
 def test_a_role_has_the_time_to_drain_that_compose_gives(overlay: str) -> None:

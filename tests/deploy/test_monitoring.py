@@ -11,6 +11,7 @@ from django.core.management import get_commands
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
+from deploy.local.roles import MEASURED
 from deploy.monitoring.dashboards import DASHBOARDS, FOLDER, write_dashboards
 from deploy.monitoring.metrics import METRICS, SYNTHETIC, TARGET_LABELS, list_series
 from tests.deploy.tools import PROJECT, find_promtool, run_program
@@ -40,6 +41,32 @@ def find_labels(expression: str) -> set[str]:
 def test_promtool_accepts_the_scrape_configurations() -> None:
     files = [MONITORING / name for name in ("prometheus.yml", "prometheus-kubernetes.yml")]
     run_program(find_promtool(), "check", "config", "--syntax-only", *files)
+
+
+def test_prometheus_reads_every_role_that_has_metrics_with_compose() -> None:
+    services = yaml.safe_load((PROJECT / "compose.yaml").read_text())["services"]
+    port = int(services["relay"]["environment"]["METRICS_LISTEN"].rpartition(":")[2])
+    jobs = {each["job_name"]: each for each in _read_jobs("prometheus.yml")}
+    [roles] = jobs["notifier-roles"]["dns_sd_configs"]
+    assert {name.removeprefix("worker-") for name in roles["names"]} == set(MEASURED)
+    assert set(roles["names"]) <= services.keys()
+    assert roles["port"] == port
+    assert jobs["notifier"]["params"] == {"part": ["shared"]}
+    assert jobs["notifier-web"]["params"] == {"part": ["process"]}
+
+
+def test_prometheus_reads_the_same_in_a_cluster() -> None:
+    kept = ("job_name", "params", "authorization")
+    described = [
+        [{key: job.get(key) for key in kept} for job in _read_jobs(name)]
+        for name in ("prometheus.yml", "prometheus-kubernetes.yml")
+    ]
+    assert described[0] == described[1]
+
+
+def _read_jobs(name: str) -> list[dict[str, Any]]:
+    jobs: list[dict[str, Any]] = yaml.safe_load((MONITORING / name).read_text())["scrape_configs"]
+    return jobs
 
 
 def test_the_alerts_come_when_they_should_and_only_then() -> None:

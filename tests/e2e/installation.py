@@ -57,6 +57,7 @@ class Installation:
             "PORT": str(self.port),
             "FLOWER_PORT": str(pick_free_port()),
             "FLOWER_BASIC_AUTH": "admin:for-tests-only",
+            "METRICS_PORT": "0",
             **self.settings,
         }
 
@@ -76,7 +77,7 @@ class Installation:
             )
         for name in names or list(self.roles):
             self.roles[name].start()
-        self.wait_until(lambda: self.answers("/live"), limit=30)
+        self.wait_until(lambda: self.answers("/live"), limit=90)
         self.manage("create_organization", "--slug", "default", "--name", "Default")
         created = self.manage("create_api_key", "--name", "e2e", "--scopes", SCOPES, "--json")
         self.key = json.loads(created)["key"]

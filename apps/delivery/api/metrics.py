@@ -1,4 +1,8 @@
-"""`/metrics`: read from the database at each scrape, so right with any number of processes."""
+"""`/metrics`: what the database and the broker say at each scrape, and what this web has counted.
+
+The first part is the same wherever it is asked for, so a scraper asks one web for it
+(`?part=shared`) and each web for the second (`?part=process`).
+"""
 
 from collections.abc import Iterable, Mapping
 
@@ -17,7 +21,7 @@ from notifier.breaker import BreakerView
 from notifier.configuration import DEVELOPMENT
 from notifier.errors import NotifierError, Unauthenticated
 from notifier.health import Probe, QueueState, find_out, measure_queues
-from notifier.metrics import CONTENT_TYPE, write_metrics
+from notifier.metrics import CONTENT_TYPE, Collector, count_collector, write_metrics
 
 _STATES = {"closed": 0, "half_open": 1, "open": 2}
 
@@ -56,7 +60,16 @@ def show_metrics(request: HttpRequest) -> HttpResponse:
         _require_reader(request)
     except (NotifierError, DatabaseError) as error:
         return answer_exception(error)
-    return HttpResponse(write_metrics([BacklogCollector()]), content_type=CONTENT_TYPE)
+    collectors = _choose_collectors(request.GET.get("part"))
+    return HttpResponse(write_metrics(collectors), content_type=CONTENT_TYPE)
+
+
+def _choose_collectors(part: str | None) -> list[Collector]:
+    parts: dict[str, list[Collector]] = {
+        "shared": [BacklogCollector()],
+        "process": [count_collector()],
+    }
+    return parts[part] if part in parts else [*parts["shared"], *parts["process"]]
 
 
 def _require_reader(request: HttpRequest) -> None:

@@ -1,9 +1,11 @@
 """Receipts: stored before they are acknowledged, applied later by the status worker."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+import structlog
 
 from apps.notifications.models import Notification, Receipt
 from apps.notifications.models.reports import apply_receipts
@@ -12,7 +14,10 @@ from apps.notifications.services.status import refresh_statuses
 from notifier.addresses import mask_addresses
 from notifier.authentication import Principal
 from notifier.errors import NotFound
+from notifier.tracing import is_tracing, link_traces, trace_receipt
 from notifier.wakeup import wake_relay
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +42,7 @@ def store_receipts(*, events: Sequence[ReportedEvent]) -> None:
 
     Reports about notifications that do not exist are left out: they are somebody else's.
     """
-    known = set(
-        Notification.objects.filter(
-            pk__in={event.notification_id for event in events}
-        ).values_list("pk", flat=True)
-    )
+    known = _find_named(events)
     rows = [
         Receipt(
             notification_id=event.notification_id,
@@ -57,6 +58,15 @@ def store_receipts(*, events: Sequence[ReportedEvent]) -> None:
     ]
     Receipt.objects.bulk_create(rows, ignore_conflicts=True)
     wake_relay()
+    link_traces(row.traceparent for row in known.values())
+    for row in rows:
+        correlation_id = known[row.notification_id].correlation_id
+        log.debug("receipt_stored", correlation_id=correlation_id, kind=row.kind)
+
+
+def _find_named(events: Sequence[ReportedEvent]) -> dict[UUID, Notification]:
+    rows = Notification.objects.only("correlation_id", "traceparent")
+    return rows.in_bulk({event.notification_id for event in events})
 
 
 def find_reported(*, reference: str, principal: Principal) -> Notification:
@@ -74,7 +84,17 @@ def find_reported(*, reference: str, principal: Principal) -> Notification:
 
 def apply_stored_receipts(*, ids: Sequence[int]) -> None:
     """Apply receipts to their rows, the suppression list and the statistics; repeating is safe."""
-    refresh_statuses(ids=apply_receipts(ids))
+    applied = apply_receipts(ids)
+    refresh_statuses(ids=applied)
+    _trace_receipts(ids, applied)
     # All that are named: a worker that died in between may have applied them already.
     named = Receipt.objects.filter(pk__in=ids).values_list("notification_id", flat=True)
     forget_hours(ids=list(named))
+
+
+def _trace_receipts(ids: Sequence[int], applied: Collection[UUID]) -> None:
+    if is_tracing():
+        rows = Receipt.objects.filter(pk__in=ids, notification__in=applied)
+        traced = rows.only("kind", "notification__traceparent").select_related("notification")
+        for receipt in traced:
+            trace_receipt(receipt.notification, kind=receipt.kind)
