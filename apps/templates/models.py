@@ -44,7 +44,7 @@ class TemplateQuerySet(models.QuerySet["Template"]):
 
     def with_version_summaries(self) -> Self:
         """Load every version, but not what it says: contents are up to 64 KiB a part."""
-        versions = TemplateVersion.objects.defer("content", "sample_variables")
+        versions = TemplateVersion.objects.defer("content", "built", "sample_variables")
         return self.prefetch_related(models.Prefetch("versions", queryset=versions))
 
 
@@ -106,8 +106,9 @@ class TemplateVersionQuerySet(models.QuerySet["TemplateVersion"]):
 class TemplateVersion(models.Model):
     """What a template says in one language. Content never changes: a correction is a new version.
 
-    `created_by` is a user's id without a foreign key: templates and users know nothing of each
-    other.
+    `built` is the HTML and text that MJML or Markdown became when it was written, with the liquid
+    still in them; null for other content. `created_by` is a user's id without a foreign key:
+    templates and users know nothing of each other.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -115,6 +116,7 @@ class TemplateVersion(models.Model):
     number = models.PositiveIntegerField()
     language = models.CharField(max_length=35)
     content = models.JSONField()
+    built = models.JSONField(null=True, blank=True, editable=False)
     sample_variables = models.JSONField(default=dict, blank=True)
     required_variables = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -1,42 +1,27 @@
-"""The pages of templates, with their versions in a list."""
+"""The pages of templates: the editor for a new one, properties, languages and versions."""
 
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin
 
-from apps.templates.admin.forms import FIELDS, ChangedTemplateForm, NewTemplateForm
-from apps.templates.models import Channel, Template, TemplateVersion
-from apps.templates.services import create_template, delete_template, update_template
-
-VERSION_COLUMNS = ("number", "language", "is_published", "published_at", "created_at")
-
-
-class VersionInline(TabularInline):
-    """Read only: content never changes, and publishing is done on the version's own page."""
-
-    model = TemplateVersion
-    fields = readonly_fields = VERSION_COLUMNS
-    ordering = ("-number",)
-    show_change_link = True
-    can_delete = False
-    extra = 0
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[TemplateVersion]:
-        versions: QuerySet[TemplateVersion] = super().get_queryset(request)
-        return versions.defer("content", "sample_variables")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from apps.templates.admin.access import organization_of, visible_templates
+from apps.templates.admin.editing import EDITOR_MEDIA, describe_editor
+from apps.templates.admin.forms import ChangedTemplateForm, NewTemplateForm
+from apps.templates.admin.history import list_languages, list_versions_of
+from apps.templates.admin.publishing import may_publish
+from apps.templates.models import Template
+from apps.templates.services import (
+    count_usage,
+    create_template,
+    delete_template,
+    update_template,
+)
+from notifier.models import Organization
 
 
 @admin.register(Template)
@@ -46,22 +31,54 @@ class TemplateAdmin(ModelAdmin):
     list_select_related = ("organization",)
     search_fields = ("code", "name")
     actions = ("retire_templates",)
-    readonly_fields = ("organization", "code", "channel", "add_version_link")
+    Media = EDITOR_MEDIA
+    add_form_template = "templates/editor.html"
+    change_form_template = "templates/template.html"
+    readonly_fields = ("organization", "code", "channel")
     fieldsets = (
-        (None, {"fields": ("organization", "code", "channel", "add_version_link")}),
         (None, {"fields": ("name", "kind", "delivery_guarantee", "default_language")}),
+        (None, {"fields": ("organization", "code", "channel")}),
     )
-    add_fieldsets = (
-        (None, {"fields": ("organization", "code", "channel", "name", "language")}),
-        ("Sending", {"fields": ("kind", "delivery_guarantee")}),
-        ("E-mail", {"fields": FIELDS[Channel.EMAIL]}),
-        ("Push", {"fields": FIELDS[Channel.PUSH]}),
-        ("Preview", {"fields": ("sample_variables",)}),
-    )
+    add_fieldsets = ((None, {"fields": NewTemplateForm.Meta.fields}),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Template]:
-        templates: QuerySet[Template] = super().get_queryset(request)
-        return templates.filter(deleted_at=None)
+        return visible_templates(request).select_related("organization")
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "organization" and not request.user.is_superuser:
+            own = Organization.objects.filter(pk=organization_of(request))
+            kwargs |= {"queryset": own, "initial": own.first()}
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"organization": organization_of(request), "format": "html"}
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        context = describe_editor(request, None)
+        response: HttpResponse = super().add_view(request, form_url, context)
+        return response
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> HttpResponse:
+        template = self.get_object(request, object_id)
+        context = _describe_history(request, template) if template else {}
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
+
+    def response_add(
+        self, request: HttpRequest, obj: Template, post_url_continue: Any = None
+    ) -> HttpResponse:
+        is_live = "_draft" not in request.POST
+        state = "its version 1 is live" if is_live else "its version 1 is a draft"
+        messages.success(request, f"{obj.code} is stored, and {state}")
+        return redirect("admin:templates_template_change", obj.pk)
 
     def get_form(
         self,
@@ -79,21 +96,11 @@ class TemplateAdmin(ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Template | None = None) -> Any:
         return self.readonly_fields if obj else ()
 
-    def get_inlines(self, request: HttpRequest, obj: Template | None) -> Any:
-        return (VersionInline,) if obj else ()
-
     def save_model(self, request: HttpRequest, obj: Template, form: Any, change: bool) -> None:
         if change:
             _save_changes(obj, changed=form.changed_data)
         else:
             _save_new(request, obj, form)
-
-    @admin.display(description="Content")
-    def add_version_link(self, template: Template) -> SafeString:
-        address = reverse("admin:templates_templateversion_add")
-        return format_html(
-            '<a href="{}?template={}">Write a new version</a>', address, template.pk
-        )
 
     @admin.action(description="Delete the selected templates", permissions=["retire"])
     def retire_templates(self, request: HttpRequest, queryset: QuerySet[Template]) -> None:
@@ -108,6 +115,17 @@ class TemplateAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # rows stay: notifications refer to their versions
+
+
+def _describe_history(request: HttpRequest, template: Template) -> dict[str, Any]:
+    usage = count_usage(organization_id=template.organization_id, code=template.code)
+    return {
+        "template": template,
+        "languages": list_languages(template),
+        "versions": list_versions_of(template, usage),
+        "may_write": request.user.has_perm("templates.add_templateversion"),
+        "may_publish": may_publish(request),
+    }
 
 
 def _save_changes(template: Template, *, changed: list[str]) -> None:
@@ -131,6 +149,7 @@ def _save_new(request: HttpRequest, template: Template, form: NewTemplateForm) -
         now=timezone.now(),
         kind=template.kind,
         delivery_guarantee=template.delivery_guarantee,
+        publish="_draft" not in request.POST,
         created_by=request.user.pk,
     )
     template.pk = stored.pk  # the admin's history entry refers to the stored row

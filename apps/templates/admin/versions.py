@@ -1,24 +1,34 @@
-"""The pages of versions: a form for a new one, a preview and a button to publish."""
+"""The pages of versions: the editor for a new one, and what can be done with a stored one."""
 
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import URLPattern, path, reverse
-from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
 
-from apps.templates.admin.forms import FIELDS, NewVersionForm
-from apps.templates.admin.preview import show_preview
-from apps.templates.models import Channel, Template, TemplateVersion
-from apps.templates.services import add_version, publish_version
-from notifier.errors import NotifierError
+from apps.templates.admin.access import find_template, visible_templates, visible_versions
+from apps.templates.admin.drafting import only_post, preview_draft, try_draft, try_version
+from apps.templates.admin.editing import EDITOR_MEDIA, describe_editor, find_begin
+from apps.templates.admin.forms import NewVersionForm, write_fields
+from apps.templates.admin.history import compare_versions, find_live, state_of
+from apps.templates.admin.publishing import (
+    VERSION_PAGE,
+    confirm_or_publish,
+    is_rollback,
+    may_publish,
+    publish_and_say,
+)
+from apps.templates.admin.showing import describe_stored
+from apps.templates.models import TemplateVersion
+from apps.templates.services import add_version
+
+BADGES = {"live": "success", "earlier": "info", "draft": "warning"}
 
 
 @admin.register(TemplateVersion)
@@ -26,47 +36,69 @@ class VersionAdmin(ModelAdmin):
     """Versions are written once; what can be done with one is to publish it."""
 
     form = NewVersionForm
-    list_display = ("template", "number", "language", "is_published", "created_at")
+    Media = EDITOR_MEDIA
+    add_form_template = "templates/editor.html"
+    change_form_template = "templates/version.html"
+    list_display = ("template", "number", "language", "state", "created_at")
     list_filter = ("is_published", "language", "template__channel")
     list_select_related = ("template",)
     search_fields = ("template__code",)
     ordering = ("-created_at",)
-    readonly_fields = ("preview", "publish_button")
-    fields = (
-        "template",
-        "number",
-        "language",
-        "is_published",
-        "published_at",
-        "publish_button",
-        "preview",
-        "required_variables",
-        "sample_variables",
-        "content",
-    )
+    fields = ("template",)
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.publish)
-        name = "templates_templateversion_publish"
-        return [path("<uuid:pk>/publish/", view, name=name), *super().get_urls()]
+        protect, name = self.admin_site.admin_view, "templates_templateversion_%s"
+        routes = {
+            "preview/": ("preview", only_post(preview_draft)),
+            "try/": ("try", only_post(try_draft)),
+            "<uuid:pk>/publish/": ("publish", self.publish),
+            "<uuid:pk>/try/": ("try_stored", only_post(try_version)),
+            "<uuid:pk>/compare/": ("compare", self.compare),
+        }
+        own = [
+            path(way, protect(view), name=name % short) for way, (short, view) in routes.items()
+        ]
+        return [*own, *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TemplateVersion]:
-        versions: QuerySet[TemplateVersion] = super().get_queryset(request)
-        return versions.filter(template__deleted_at=None)
-
-    def get_fieldsets(self, request: HttpRequest, obj: TemplateVersion | None = None) -> Any:
-        if obj is not None:
-            return ((None, {"fields": self.fields}),)
-        channels = _channels_to_write(request)
-        parts = [(channel.label, {"fields": FIELDS[channel]}) for channel in channels]
-        return [
-            (None, {"fields": ("template", "language")}),
-            *parts,
-            ("Preview", {"fields": ("sample_variables",)}),
-        ]
+        return visible_versions(request)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fields if obj else ()
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        template = find_template(request, request.GET.get("template", ""))
+        if template is None:
+            return {}
+        language = request.GET.get("language") or template.default_language
+        start = find_begin(template, language, request.GET.get("from", ""))
+        written = write_fields(start) if start else {}
+        return {**written, "template": template.pk, "language": language}
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "template":
+            kwargs["queryset"] = visible_templates(request)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        identity = request.POST.get("template") or request.GET.get("template", "")
+        context = describe_editor(request, find_template(request, identity))
+        response: HttpResponse = super().add_view(request, form_url, context)
+        return response
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> HttpResponse:
+        version = self.get_object(request, object_id)
+        context = describe_stored(request, version) if version else {}
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
 
     def save_model(
         self, request: HttpRequest, obj: TemplateVersion, form: NewVersionForm, change: bool
@@ -80,59 +112,59 @@ class VersionAdmin(ModelAdmin):
         obj.pk = stored.pk  # the admin's history entry refers to the stored row
         obj.number, obj.language = stored.number, stored.language
 
-    @admin.display(description="Preview with the sample variables")
-    def preview(self, version: TemplateVersion) -> SafeString:
-        return show_preview(version)
+    def response_add(
+        self, request: HttpRequest, obj: TemplateVersion, post_url_continue: Any = None
+    ) -> HttpResponse:
+        if "_publish" in request.POST and may_publish(request):
+            publish_and_say(request, obj)
+        else:
+            self.message_user(request, f"Version {obj.number} is stored as a draft")
+        return redirect(VERSION_PAGE, obj.pk)
 
-    @admin.display(description="Publish")
-    def publish_button(self, version: TemplateVersion) -> SafeString | str:
-        if version.is_published:
-            return f"This is what is sent in {version.language}."
-        address = reverse("admin:templates_templateversion_publish", args=[version.pk])
-        # The page's own form carries the token against forged requests.
-        return format_html(
-            '<button type="submit" formaction="{}" formmethod="post" class="font-medium'
-            ' text-primary-600">Publish this version</button>',
-            address,
-        )
+    @display(description="State", label=BADGES)
+    def state(self, version: TemplateVersion) -> str:
+        return state_of(version)
 
     def publish(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """Publish one version and return to its page."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        if not request.user.has_perm("templates.change_templateversion"):
-            raise PermissionDenied
-        version = get_object_or_404(self.get_queryset(request).select_related("template"), pk=pk)
-        _publish_and_say(request, version)
-        return redirect("admin:templates_templateversion_change", version.pk)
+        """Ask whether a version is to go live, showing what changes; then publish it."""
+        return confirm_or_publish(request, pk, self._page_context(request, "Publish"))
+
+    def compare(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Show what changed between another version of the template (?with=) and this one."""
+        version = get_object_or_404(visible_versions(request), pk=pk)
+        others = version.template.versions.exclude(pk=pk).order_by("-number")
+        live = find_live(version.template, version.language)
+        old = _find_compared(request, others, version)
+        context = self._page_context(request, "Compare") | {
+            "version": version,
+            "others": others.defer("content", "built", "sample_variables"),
+            "comparison": compare_versions(old, version),
+            "may_publish": may_publish(request),
+            "is_rollback": is_rollback(version, live),
+        }
+        return TemplateResponse(request, "templates/compare.html", context)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        may = request.user.has_perm
+        return may("templates.view_templateversion") or may("templates.change_templateversion")
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-
-def _publish_and_say(request: HttpRequest, version: TemplateVersion) -> None:
-    template = version.template
-    try:
-        publish_version(
-            organization_id=template.organization_id,
-            code=template.code,
-            number=version.number,
-            now=timezone.now(),
-        )
-    except NotifierError as error:
-        messages.error(request, error.message)
-    else:
-        messages.success(request, f"{template.code}: version {version.number} is live")
+    def _page_context(self, request: HttpRequest, title: str) -> dict[str, Any]:
+        each = self.admin_site.each_context(request)
+        return {**each, "title": title, "opts": self.opts, "media": self.media}
 
 
-def _channels_to_write(request: HttpRequest) -> list[Channel]:
-    """Return the channel of the template that the page was opened for, else both."""
-    try:
-        template_id = UUID(request.GET.get("template", ""))
-    except ValueError:
-        return list(Channel)
-    chosen = Template.objects.filter(pk=template_id).values_list("channel", flat=True)
-    return [Channel(channel) for channel in chosen] or list(Channel)
+def _find_compared(
+    request: HttpRequest, others: QuerySet[TemplateVersion], version: TemplateVersion
+) -> TemplateVersion | None:
+    """Return the asked version, else the one before in this language, else the newest other."""
+    number = request.GET.get("with", "")
+    if number.isascii() and number.isdigit() and len(number) < 10:
+        return others.filter(number=int(number)).first()
+    same = others.filter(language=version.language)
+    return same.filter(number__lt=version.number).first() or same.first() or others.first()

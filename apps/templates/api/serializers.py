@@ -22,8 +22,10 @@ Language = Annotated[str, msgspec.Meta(max_length=35, description="BCP 47, such 
 Content = Annotated[
     dict[str, Any],
     msgspec.Meta(
-        description="`{subject, text?, html?}` (one of the two) or "
-        "`{title, body, image?, link?, data?}`, each a Liquid template"
+        description="`{subject, text?, html?}` (one of the two; `mjml` or `markdown` may stand in "
+        "the place of `html`) or `{title, body, image?, link?, data?}`, each a Liquid template. "
+        "`provider_template`: `{sendgrid?, mailgun?}`, ids of templates that these keep, instead "
+        "of own parts or beside them for the other providers"
     ),
 ]
 VersionNumber = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
@@ -170,6 +172,8 @@ def describe_preview(
     version: TemplateVersion, rendered: RenderedEmail | RenderedPush
 ) -> PreviewAnswer:
     parts = msgspec.to_builtins(rendered)
+    if not parts.get("hosted", True):  # only where a provider's template is named
+        del parts["hosted"], parts["variables"]
     return PreviewAnswer(version=version.number, language=version.language, rendered=parts)
 
 

@@ -35,6 +35,13 @@ def reader_of(request: Request) -> Principal:
     return principal
 
 
+def live_writer_of(request: Request) -> Principal:
+    """Return the caller, who may change what live notifications say: no test key may."""
+    principal = principal_of(request)
+    principal.require_mode("live")
+    return principal
+
+
 class TemplatesView(ApiView):
     scopes = {"POST": "templates"}
 
@@ -80,14 +87,14 @@ class TemplateView(ApiView):
 
     @schema.change_template
     def patch(self, request: Request, code: str) -> HttpResponse:
-        organization_id = principal_of(request).organization_id
+        organization_id = live_writer_of(request).organization_id
         changes = read_body(request, TemplateChangeBody).changes()
         template = services.update_template(organization_id=organization_id, code=code, **changes)
         return answer(describe_template(template), "Template changed")
 
     @schema.delete_template
     def delete(self, request: Request, code: str) -> HttpResponse:
-        organization_id = principal_of(request).organization_id
+        organization_id = live_writer_of(request).organization_id
         services.delete_template(organization_id=organization_id, code=code, now=timezone.now())
         return answer(None, "Template deleted")
 
@@ -120,7 +127,7 @@ class PublishView(ApiView):
     @schema.publish_version
     def post(self, request: Request, code: str, number: int) -> HttpResponse:
         version = services.publish_version(
-            organization_id=principal_of(request).organization_id,
+            organization_id=live_writer_of(request).organization_id,
             code=code,
             number=number,
             now=timezone.now(),

@@ -1,5 +1,6 @@
 """Checks and renders what users write into templates, in a sandbox that knows no model."""
 
+from apps.templates.rendering.building import BuiltBody, build_body, find_format
 from apps.templates.rendering.cache import compiled, compiled_loose
 from apps.templates.rendering.compiled import (
     CompiledContent,
@@ -14,9 +15,13 @@ from apps.templates.rendering.errors import (
     MissingVariables,
     RenderingError,
 )
+from apps.templates.rendering.shape import HOSTED, HOSTS
 from apps.templates.rendering.variables import weigh_variables
 
 __all__ = [
+    "HOSTED",
+    "HOSTS",
+    "BuiltBody",
     "CompiledContent",
     "ContentError",
     "ContentReport",
@@ -24,9 +29,11 @@ __all__ = [
     "RenderedEmail",
     "RenderedPush",
     "RenderingError",
+    "build_body",
     "check_content",
     "compile_content",
     "compiled",
     "compiled_loose",
+    "find_format",
     "weigh_variables",
 ]

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 
+from apps.templates.rendering.building import BuiltBody
 from apps.templates.rendering.compiled import CompiledContent, compile_content
 
 
@@ -19,7 +20,12 @@ class CompiledCache:
         self._entries: OrderedDict[Hashable, CompiledContent] = OrderedDict()
 
     def fetch(
-        self, key: Hashable, *, channel: str, content: Mapping[str, object]
+        self,
+        key: Hashable,
+        *,
+        channel: str,
+        content: Mapping[str, object],
+        built: BuiltBody | None = None,
     ) -> CompiledContent:
         """Return what is kept under the key, or compile and keep it. Raises RenderingError.
 
@@ -29,7 +35,7 @@ class CompiledCache:
             if (found := self._entries.get(key)) is not None:
                 self._entries.move_to_end(key)
                 return found
-        fresh = compile_content(channel=channel, content=content)
+        fresh = compile_content(channel=channel, content=content, built=built)
         with self._lock:
             self._keep(key, fresh)
         return fresh
@@ -48,12 +54,18 @@ class CompiledCache:
 _CACHE = CompiledCache(size=1000, tags=50_000)
 
 
-def compiled(key: Hashable, channel: str, content: Mapping[str, object]) -> CompiledContent:
+def compiled(
+    key: Hashable,
+    channel: str,
+    content: Mapping[str, object],
+    built: BuiltBody | None = None,
+) -> CompiledContent:
     """Compile content once per process and key, which must change with the content.
 
-    A template's id and version number make such a key. Raises RenderingError.
+    A template's id and version number make such a key; `built` is what was made of its MJML or
+    Markdown when it was written. Raises RenderingError.
     """
-    return _CACHE.fetch(key, channel=channel, content=content)
+    return _CACHE.fetch(key, channel=channel, content=content, built=built)
 
 
 def compiled_loose(channel: str, content: Mapping[str, object]) -> CompiledContent:

@@ -3,15 +3,18 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 from liquid import BoundTemplate
 from liquid.builtin.expressions import Path
 
+from apps.templates.rendering.building import BuiltBody
 from apps.templates.rendering.content import inspect_content
 from apps.templates.rendering.errors import MissingVariables, RenderingError
 from apps.templates.rendering.metering import Meter, MissingValue, SandboxContext
 from apps.templates.rendering.output import check_url, finish_html, join_lines
 from apps.templates.rendering.sandbox import TEXT_SANDBOX, render_template
+from apps.templates.rendering.shape import HOSTED
 from apps.templates.rendering.variables import weigh_variables
 
 _DATA_PREFIX = "data."
@@ -21,11 +24,17 @@ _EMPTY = TEXT_SANDBOX.from_string("")
 
 @dataclass(frozen=True, slots=True)
 class RenderedEmail:
-    """A mail's parts; `text` is never missing where there is `html`, `html` may be ""."""
+    """A mail's parts; `text` is never missing where there is `html`, `html` may be "".
+
+    `hosted` names templates that providers keep, by provider, for which `variables` are meant; the
+    parts are for the other providers, and all "" where there is nothing for those.
+    """
 
     subject: str
     text: str
     html: str
+    hosted: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,8 @@ class CompiledContent:
     templates: Mapping[str, BoundTemplate]
     required: Mapping[str, Path]
     tags: int  # about 1 KiB of memory each
+    is_styled: bool = False  # styles were inlined when it was built
+    hosted: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def required_variables(self) -> tuple[str, ...]:
@@ -75,7 +86,24 @@ class CompiledContent:
                 raise
         if missing or meter.missing:
             raise MissingVariables(_join_names(missing, meter.missing))
-        return _finish_email(texts) if self.channel == "email" else _finish_push(texts)
+        return (
+            self._finish_email(texts, variables)
+            if self.channel == "email"
+            else _finish_push(texts)
+        )
+
+    def _finish_email(
+        self, texts: Mapping[str, str], variables: Mapping[str, object]
+    ) -> RenderedEmail:
+        html, text = texts.get("html", ""), texts.get("text", "")
+        html, own_text = finish_html(html, text_needed=not text.strip(), is_styled=self.is_styled)
+        return RenderedEmail(
+            subject=join_lines(texts.get("subject", ""), part="subject"),
+            text=own_text or text,
+            html=html,
+            hosted=self.hosted,
+            variables=variables if self.hosted else {},
+        )
 
     def _list_missing(self, variables: Mapping[str, object], meter: Meter) -> list[str]:
         context = SandboxContext(_EMPTY, variables=variables, meter=meter)
@@ -92,25 +120,30 @@ class CompiledContent:
         }
 
 
-def compile_content(*, channel: str, content: Mapping[str, object]) -> CompiledContent:
-    """Parse content that was checked before. Raises RenderingError for its first mistake."""
-    inspection = inspect_content(channel=channel, content=content)
+def compile_content(
+    *, channel: str, content: Mapping[str, object], built: BuiltBody | None = None
+) -> CompiledContent:
+    """Parse content that was checked before. Raises RenderingError for its first mistake.
+
+    `built` saves translating its MJML or Markdown again.
+    """
+    inspection = inspect_content(channel=channel, content=content, built=built)
     for error in inspection.errors:
         raise RenderingError(error.part, f"{error.message} (line {error.line})")
-    return CompiledContent(channel, inspection.templates, inspection.required, inspection.tags)
+    return CompiledContent(
+        channel,
+        inspection.templates,
+        inspection.required,
+        inspection.tags,
+        is_styled=inspection.built is not None,
+        hosted=cast("Mapping[str, str]", content.get(HOSTED) or {}),
+    )
 
 
 def _join_names(required: list[str], met: Iterable[str]) -> list[str]:
     """Add what rendering met, such as a name in an item of a list, to what is required."""
     roots = {_ROOT.split(name)[0] for name in required}
     return [*required, *(name for name in met if _ROOT.split(name)[0] not in roots)]
-
-
-def _finish_email(texts: Mapping[str, str]) -> RenderedEmail:
-    subject = join_lines(texts["subject"], part="subject")
-    text = texts.get("text", "")
-    html, own_text = finish_html(texts.get("html", ""), text_needed=not text.strip())
-    return RenderedEmail(subject=subject, text=own_text or text, html=html)
 
 
 def _finish_push(texts: Mapping[str, str]) -> RenderedPush:

@@ -8,26 +8,21 @@ from liquid.builtin.expressions import Path
 from liquid.exceptions import LiquidError
 
 from apps.templates.rendering.analysis import analyze_template
+from apps.templates.rendering.building import BuiltBody, build_body, find_format
 from apps.templates.rendering.errors import (
     ContentError,
     ContentReport,
     RenderingError,
+    TranslationFault,
     report_at,
 )
 from apps.templates.rendering.output import check_url
 from apps.templates.rendering.sandbox import HTML_SANDBOX, TEXT_SANDBOX
-from apps.templates.rendering.source import MAX_SOURCE, scan_source
+from apps.templates.rendering.shape import MAX_TAGS, find_shape_errors, list_sources
+from apps.templates.rendering.source import scan_source
 
-MAX_TOTAL = 256 * 1024
-MAX_TAGS = 1000
-MAX_DATA_KEYS = 50
-MAX_KEY = 100
-
-_PARTS = {
-    "email": {"subject": True, "text": False, "html": False},
-    "push": {"title": True, "body": True, "image": False, "link": False},
-}
 _URL_PARTS = ("image", "link")
+_HTML_PARTS = ("html", "mjml", "markdown")  # variables are escaped in these
 
 
 @dataclass
@@ -38,6 +33,7 @@ class Inspection:
     templates: dict[str, BoundTemplate] = field(default_factory=dict)
     required: dict[str, Path] = field(default_factory=dict)
     tags: int = 0
+    built: BuiltBody | None = None
 
 
 def check_content(*, channel: str, content: Mapping[str, object]) -> ContentReport:
@@ -50,25 +46,21 @@ def check_content(*, channel: str, content: Mapping[str, object]) -> ContentRepo
     return ContentReport(errors, tuple(inspection.required))
 
 
-def inspect_content(*, channel: str, content: Mapping[str, object]) -> Inspection:
-    """Check the shape, then parse the parts; only a fault of shape leaves them unparsed."""
-    inspection = Inspection(errors=[*_find_shape_errors(channel, content)])
-    if not inspection.errors:
-        for part, source in _list_sources(content):
-            _inspect_part(inspection, part, source)
+def inspect_content(
+    *, channel: str, content: Mapping[str, object], built: BuiltBody | None = None
+) -> Inspection:
+    """Check the shape, then parse the parts; only a fault of shape leaves them unparsed.
+
+    MJML and Markdown are translated, unless it is known what they were `built` to.
+    """
+    inspection = Inspection(errors=[*find_shape_errors(channel, content)], built=built)
+    if inspection.errors:
+        return inspection
+    for part, source in list_sources(content):
+        _inspect_part(inspection, part, source)
+    if (written_in := find_format(content)) is not None:
+        _build_parts(inspection, written_in, str(content[written_in]))
     return inspection
-
-
-def _find_shape_errors(channel: object, content: object) -> Iterator[ContentError]:
-    parts = _PARTS.get(channel) if isinstance(channel, str) else None
-    if parts is None:
-        yield report_at(part="channel", message="neither email nor push")
-    elif not isinstance(content, Mapping):
-        yield report_at(part="content", message="not an object")
-    else:
-        yield from _find_part_errors(parts, content)
-        yield from _find_body_errors(channel, content)
-        yield from _find_size_errors(content)
 
 
 def _find_line_breaks(content: object) -> Iterator[ContentError]:
@@ -81,61 +73,6 @@ def _find_line_breaks(content: object) -> Iterator[ContentError]:
     if lines and lines != [subject]:
         message = "line breaks are not allowed"
         yield report_at(part="subject", message=message, source=str(subject), index=len(lines[0]))
-
-
-def _find_part_errors(
-    parts: Mapping[str, bool], content: Mapping[str, object]
-) -> Iterator[ContentError]:
-    for part, value in content.items():
-        if part == "data" and "title" in parts:
-            yield from _find_data_errors(value)
-        elif part not in parts:
-            yield report_at(part=str(part)[:MAX_KEY], message="unknown part")
-        elif not isinstance(value, str):
-            yield report_at(part=str(part), message="not text")
-    for part, required in parts.items():
-        if required and (part not in content or _is_blank(content[part])):
-            yield report_at(part=part, message="required")
-
-
-def _find_body_errors(channel: object, content: Mapping[str, object]) -> Iterator[ContentError]:
-    if channel == "email" and all(_is_blank(content.get(part, "")) for part in ("text", "html")):
-        yield report_at(part="text", message="either text or html is required")
-
-
-def _find_data_errors(data: object) -> Iterator[ContentError]:
-    if not isinstance(data, Mapping):
-        yield report_at(part="data", message="not an object")
-        return
-    if len(data) > MAX_DATA_KEYS:
-        yield report_at(part="data", message=f"more than {MAX_DATA_KEYS} keys")
-        return
-    for key, value in data.items():
-        if not isinstance(key, str) or not key.isprintable() or not 0 < len(key) <= MAX_KEY:
-            yield report_at(part="data", message=f"a key is 1 to {MAX_KEY} printable characters")
-        elif not isinstance(value, str):
-            yield report_at(part=f"data.{key}", message="not text")
-
-
-def _find_size_errors(content: Mapping[str, object]) -> Iterator[ContentError]:
-    sizes = {part: len(source) for part, source in _list_sources(content)}
-    for part, size in sizes.items():
-        if size > MAX_SOURCE:
-            yield report_at(part=part, message=f"longer than {MAX_SOURCE // 1024} KiB")
-    if sum(sizes.values()) > MAX_TOTAL:
-        yield report_at(part="content", message=f"longer than {MAX_TOTAL // 1024} KiB in all")
-
-
-def _list_sources(content: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    data = content.get("data")
-    entries = data.items() if isinstance(data, Mapping) else ()
-    for part, value in [*content.items(), *((f"data.{key}", text) for key, text in entries)]:
-        if isinstance(value, str):
-            yield str(part), value
-
-
-def _is_blank(value: object) -> bool:
-    return isinstance(value, str) and not value.strip()
 
 
 def _inspect_part(inspection: Inspection, part: str, source: str) -> None:
@@ -159,7 +96,7 @@ def _check_fixed_url(part: str, source: str) -> ContentError | None:
 
 
 def _parse_part(inspection: Inspection, part: str, source: str) -> None:
-    sandbox = HTML_SANDBOX if part == "html" else TEXT_SANDBOX
+    sandbox = HTML_SANDBOX if part in _HTML_PARTS else TEXT_SANDBOX
     try:
         template = sandbox.from_string(source)
         findings = analyze_template(template)
@@ -180,6 +117,26 @@ def _parse_part(inspection: Inspection, part: str, source: str) -> None:
             )
             for token, message in findings.mistakes
         ]
+
+
+def _build_parts(inspection: Inspection, part: str, source: str) -> None:
+    """Put what the part becomes in its place; a part with mistakes of its own stays as it is."""
+    if any(error.part == part for error in inspection.errors):
+        return
+    try:
+        inspection.built = inspection.built or build_body(part=part, source=source)
+        html = HTML_SANDBOX.from_string(inspection.built.html)
+        text = TEXT_SANDBOX.from_string(inspection.built.text)
+    except TranslationFault as fault:
+        error = report_at(part=part, message=fault.message, source=source, index=fault.index)
+        inspection.errors.append(error)
+    except LiquidError as error:  # a tag landed where its block no longer is one
+        inspection.errors.append(report_at(part=part, message=str(error.message)))
+    else:
+        own_text = inspection.templates.get("text")
+        is_written = own_text is not None and own_text.nodes
+        inspection.templates.pop(part, None)
+        inspection.templates |= {"html": html} if is_written else {"html": html, "text": text}
 
 
 def _report_liquid(part: str, source: str, error: LiquidError) -> ContentError:

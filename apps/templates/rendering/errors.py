@@ -27,6 +27,15 @@ class MissingVariables(Exception):
         super().__init__(f"missing variables: {', '.join(self.names)}")
 
 
+class TranslationFault(Exception):
+    """MJML or Markdown that cannot become HTML, and where in its source; see `building`."""
+
+    def __init__(self, message: str, index: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.index = index
+
+
 @dataclass(frozen=True, slots=True)
 class ContentError:
     """One mistake of an author; line and column count from 1, the excerpt points with carets."""

@@ -49,17 +49,17 @@ def check_url(text: str, *, part: str) -> str:
     return url
 
 
-def finish_html(html: str, *, text_needed: bool) -> tuple[str, str]:
+def finish_html(html: str, *, text_needed: bool, is_styled: bool = False) -> tuple[str, str]:
     """Return the HTML with the rules of its `style` elements inlined, and its text if needed.
 
-    Nothing is fetched and no file is read; `link` elements and imports stay untouched or go.
-    Raises RenderingError for HTML too large or too deep.
+    `is_styled`: that was done before. Nothing is fetched and no file is read; `link` elements and
+    imports stay untouched or go. Raises RenderingError for HTML too large or too deep.
     """
-    styled = _STYLE.search(html) is not None
-    if not html.strip() or not (styled or text_needed):
+    needs_styles = not is_styled and _STYLE.search(html) is not None
+    if not html.strip() or not (needs_styles or text_needed):
         return html, ""
     document = _parse_html(html)
-    if styled:
+    if needs_styles:
         html = _inline_styles(document)
     return html, _extract_text(document) if text_needed else ""
 

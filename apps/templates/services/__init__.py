@@ -6,7 +6,17 @@ from apps.templates.services.catalogue import (
     list_templates,
     update_template,
 )
+from apps.templates.services.comparing import PartDiff, compare_contents
 from apps.templates.services.content import NewVersion, require_plain_variables
+from apps.templates.services.drafts import Draft, examine_draft
+from apps.templates.services.ledger import (
+    Trial,
+    TrialAnswer,
+    VersionUsage,
+    connect_ledger,
+    count_usage,
+    send_trial,
+)
 from apps.templates.services.lookup import get_template
 from apps.templates.services.publishing import find_published, publish_version
 from apps.templates.services.render import (
@@ -18,10 +28,19 @@ from apps.templates.services.render import (
 from apps.templates.services.versions import add_version, get_version, list_versions
 
 __all__ = [
+    "Draft",
     "NewVersion",
+    "PartDiff",
+    "Trial",
+    "TrialAnswer",
+    "VersionUsage",
     "add_version",
+    "compare_contents",
+    "connect_ledger",
+    "count_usage",
     "create_template",
     "delete_template",
+    "examine_draft",
     "find_published",
     "get_template",
     "get_version",
@@ -33,5 +52,6 @@ __all__ = [
     "require_plain_variables",
     "require_renderable",
     "require_variables",
+    "send_trial",
     "update_template",
 ]

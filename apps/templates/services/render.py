@@ -6,6 +6,7 @@ from uuid import UUID
 
 from apps.templates.models import TemplateVersion
 from apps.templates.rendering import (
+    BuiltBody,
     CompiledContent,
     MissingVariables,
     RenderedEmail,
@@ -87,7 +88,8 @@ def preview_template(
 
 
 def _compile_version(version: TemplateVersion) -> CompiledContent:
-    return compiled(version.pk, version.template.channel, version.content)
+    built = BuiltBody(**version.built) if version.built else None
+    return compiled(version.pk, version.template.channel, version.content, built)
 
 
 def _refuse_missing(names: Sequence[str]) -> NotifierError:

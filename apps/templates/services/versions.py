@@ -1,11 +1,15 @@
 """Adding versions to a template, and reading them."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Max
 
 from apps.templates.models import Template, TemplateVersion, TemplateVersionQuerySet
+from apps.templates.rendering import build_body, find_format
 from apps.templates.services.content import (
     NewVersion,
     require_plain_variables,
@@ -50,10 +54,17 @@ def store_version(
         number=number,
         language=language,
         content=dict(version.content),
+        built=_build(version.content),
         sample_variables=dict(version.sample_variables),
         required_variables=list(required),
         created_by=created_by,
     )
+
+
+def _build(content: Mapping[str, Any]) -> dict[str, str] | None:
+    """Translate MJML or Markdown, which is known to be right, for good."""
+    part = find_format(content)
+    return asdict(build_body(part=part, source=content[part])) if part else None
 
 
 def get_version(*, organization_id: UUID, code: str, number: int) -> TemplateVersion:

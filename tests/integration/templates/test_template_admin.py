@@ -136,8 +136,12 @@ def test_the_preview_is_a_sandbox_that_markup_cannot_leave(
     sample: dict[str, Any] = {"sample_variables": {"name": "Ada"}}
     make_template(organization, content=content, version=sample)
     page = operator.get(page_of(TemplateVersion.objects.get())).content.decode()
-    (frame,) = re.findall(r'<iframe sandbox="" srcdoc="([^"]*)"', page)
-    assert ">Ada</p>" in unescape(frame)
+    (frame,) = re.findall(r"<iframe [^>]*>", page)
+    assert 'sandbox=""' in frame
+    (document,) = re.findall(r'srcdoc="([^"]*)"', frame)
+    assert ">Ada</p>" in unescape(document)
+    assert unescape(document).startswith("<!doctype html><meta charset=")
+    assert "default-src 'none'" in unescape(document).partition("<p")[0]
     assert "<script>x" not in page
     assert "&lt;b&gt;Hi&lt;/b&gt;" in page
 
@@ -151,10 +155,17 @@ def test_a_version_is_published_by_a_post_from_its_page(
     )
     address = reverse("admin:templates_templateversion_publish", args=[draft.pk])
     assert address in operator.get(page_of(draft)).content.decode()
-    assert operator.get(address).status_code == 405
+    question = operator.get(address).content.decode()
+    assert "instead of version 1" in question
+    live = template.versions.published()
+    assert live.get().number == 1
     assert operator.post(address).status_code == 302
-    draft.refresh_from_db()
-    assert draft.is_published
+    assert live.get().number == 2
+    first = template.versions.get(number=1)
+    back = reverse("admin:templates_templateversion_publish", args=[first.pk])
+    assert "Roll welcome back to version 1" in operator.get(back).content.decode()
+    assert operator.post(back).status_code == 302
+    assert live.get().number == 1
 
 
 def test_publishing_needs_the_token_and_the_right(

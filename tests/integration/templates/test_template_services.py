@@ -173,3 +173,25 @@ def test_concurrent_publishing_leaves_one_live_version() -> None:
     with ThreadPoolExecutor(SIMULTANEOUS) as pool:
         assert all(pool.map(publish_one, [*range(1, 9)] * 4))
     assert Template.objects.get(pk=template.pk).versions.published().count() == 1
+
+
+def test_markdown_is_translated_when_it_is_written_and_sent_as_it_was(
+    organization: Organization,
+) -> None:
+    template = make_template(organization, content={"subject": "Hi", "markdown": "# {{ name }}"})
+    version = template.versions.select_related("template").get()
+    assert version.built is not None
+    assert "{{ name }}</h1>" in version.built["html"]
+    # As if another release of the translator had written it.
+    version.built = {"html": "<i>{{ name }}</i>", "text": "then: {{ name }}"}
+    rendered = render_version(version=version, variables={"name": "<Ada>"})
+    assert isinstance(rendered, RenderedEmail)
+    assert (rendered.html, rendered.text) == ("<i>&lt;Ada&gt;</i>", "then: <Ada>")
+    assert version.required_variables == ["name"]
+
+
+def test_mjml_that_cannot_be_read_is_refused_with_its_place(organization: Organization) -> None:
+    broken = {"subject": "Hi", "mjml": "<mjml>\n<mj-body><p></mjml>"}
+    with pytest.raises(InvalidRequest, match=r"content\.mjml: line 2, column"):
+        make_template(organization, content=broken)
+    assert not Template.objects.exists()

@@ -1,0 +1,41 @@
+"""Whose templates a person in the admin sees: operators all, others those of its organization."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from apps.templates.models import Template, TemplateVersion
+
+
+def visible_templates(request: HttpRequest) -> QuerySet[Template]:
+    """Return the templates that exist for this person; the others answer 404."""
+    templates = Template.objects.filter(deleted_at=None)
+    return templates if _is_operator(request) else templates.filter(**_own(request))
+
+
+def visible_versions(request: HttpRequest) -> QuerySet[TemplateVersion]:
+    versions = TemplateVersion.objects.filter(template__in=visible_templates(request))
+    return versions.select_related("template")
+
+
+def find_template(request: HttpRequest, identity: str) -> Template | None:
+    """Return the template with that id, if it is one and this person may see it."""
+    try:
+        return visible_templates(request).filter(pk=UUID(identity)).first()
+    except ValueError:
+        return None
+
+
+def organization_of(request: HttpRequest) -> UUID:
+    user: Any = request.user  # whoever passed the admin's door has an organization
+    return UUID(str(user.organization_id))
+
+
+def _is_operator(request: HttpRequest) -> bool:
+    return bool(getattr(request.user, "is_superuser", False))
+
+
+def _own(request: HttpRequest) -> dict[str, Any]:
+    return {"organization_id": organization_of(request)}

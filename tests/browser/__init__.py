@@ -1,0 +1,1 @@
+"""The pages in a real browser, headless Chromium, on a whole Notifier in one process."""
