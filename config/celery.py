@@ -15,12 +15,17 @@ from celery.signals import (
     celeryd_after_setup,
     setup_logging,
     task_prerun,
+    worker_process_init,
     worker_process_shutdown,
 )
 from django.conf import settings
 from django.db import close_old_connections
 
+from notifier.configuration import DEVELOPMENT
 from notifier.consumer import SafeConsumer, TopologyStep
+from notifier.flower_access import close_flower
+from notifier.metrics_server import begin_child_process, serve_metrics
+from notifier.tls_options import read_broker_address
 from notifier.topology import (
     COUNT_HOURS,
     EMAIL_QUEUE,
@@ -31,6 +36,7 @@ from notifier.topology import (
     STATUS_QUEUE,
     work_queues,
 )
+from notifier.tracing import flush_traces
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -65,10 +71,16 @@ def _transport_options() -> dict[str, Any]:
     }
 
 
+_BROKER = read_broker_address(settings.BROKER_URL)
 app = Celery("notifier")
 app.set_default()  # threads of the embedded worker have no current app otherwise
 app.conf.update(
-    broker_url=settings.BROKER_URL,
+    broker_url=_BROKER.url,
+    # Celery's command line takes BROKER_URL from the environment by itself, options and all, and
+    # has it win over broker_url; over these it does not.
+    broker_read_url=_BROKER.url,
+    broker_write_url=_BROKER.url,
+    broker_use_ssl=_BROKER.tls,
     result_backend=None,
     task_ignore_result=True,
     task_queues=work_queues(settings.RABBITMQ_QUEUE_TYPE),
@@ -124,6 +136,8 @@ app.conf.update(
 )
 app.steps["consumer"].add(TopologyStep)
 app.autodiscover_tasks()
+if "flower" in sys.argv:
+    close_flower(is_strict=settings.NOTIFIER_ENV != DEVELOPMENT)
 
 
 @setup_logging.connect
@@ -148,6 +162,16 @@ def _check_providers(instance: Any, **_: Any) -> None:
         sys.exit(f"notifier: {error}")
 
 
+@celeryd_after_setup.connect
+def _serve_metrics(**_: Any) -> None:
+    serve_metrics()
+
+
+@worker_process_init.connect
+def _begin_child(**_: Any) -> None:
+    begin_child_process()
+
+
 @task_prerun.connect
 def _drop_dead_connections(**_: Any) -> None:
     """Let go of a database connection that broke since the last task; the task opens a new one."""
@@ -159,3 +183,4 @@ def _close_providers(**_: Any) -> None:
     from apps.delivery.services.outlets import close_outlets
 
     close_outlets()
+    flush_traces()

@@ -8,6 +8,7 @@ from typing import Any
 
 from apps.delivery.providers.contract import Channel, InvalidProviderUrl
 from apps.delivery.providers.urls import ProviderUrl, check_names_differ, parse_provider_urls
+from config.admin_menu import describe_admin
 from notifier.configuration import DEVELOPMENT, InvalidSetting, read_configuration
 from notifier.logging import logging_settings
 from notifier.quotas import Quota
@@ -82,11 +83,11 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "notifier.page_middleware.PageSessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "notifier.sign_in_guard.SignInGuardMiddleware",
+    "notifier.page_middleware.PageUserMiddleware",
+    "notifier.page_middleware.PageMessageMiddleware",
+    "notifier.page_middleware.PageSignInMiddleware",
 ]
 TEMPLATES = [
     {
@@ -116,17 +117,24 @@ if IS_SQLITE:
         ),
     }
 else:
-    DATABASES["default"].setdefault("OPTIONS", {})
     # Every wait is bounded, also for a host that vanished; what the URL says wins.
-    DATABASES["default"]["OPTIONS"] = {
+    POSTGRES_WAITS = {
         "connect_timeout": 5,
         "tcp_user_timeout": 10_000,
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "options": "-c lock_timeout=5s -c statement_timeout=30s",
-        **DATABASES["default"]["OPTIONS"],
     }
+    # Allows preparing, but of itself nothing is: only what asks for it (`notifier.prepared`).
+    preparing = {"prepare_threshold": 10**9}
+    DATABASES["default"]["OPTIONS"] = (
+        POSTGRES_WAITS | preparing | DATABASES["default"].get("OPTIONS", {})
+    )
+    if replica := CONFIGURATION["DATABASE_REPLICA_URL"]:
+        options = POSTGRES_WAITS | {"connect_timeout": 2} | replica.get("OPTIONS", {})
+        DATABASES["replica"] = replica | {"CONN_MAX_AGE": None, "OPTIONS": options}
+        DATABASE_ROUTERS = ["notifier.replica.ReplicaRouter"]
 
 # --- broker and cache ----------------------------------------------------------------------
 BROKER_URL: str = CONFIGURATION["BROKER_URL"]
@@ -183,7 +191,7 @@ DEFAULT_ORGANIZATION_SLUG = "default"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
 REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "notifier.api.errors.handle_drf_exception",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "notifier.api.openapi.LimitedSchema",
     "DEFAULT_AUTHENTICATION_CLASSES": ["notifier.api.credentials.CredentialAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["notifier.api.credentials.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -230,13 +238,15 @@ RETRY_CAP_SECONDS: float = CONFIGURATION["RETRY_CAP_SECONDS"]
 BREAKER_THRESHOLD: int = CONFIGURATION["BREAKER_THRESHOLD"]
 BREAKER_RESET_SECONDS: float = CONFIGURATION["BREAKER_RESET_SECONDS"]
 SEND_LEASE_SECONDS: float = CONFIGURATION["SEND_LEASE_SECONDS"]
+PUSH_AT_ONCE: int = CONFIGURATION["PUSH_AT_ONCE"]
 
 # --- pages ---------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 # In development pages work before collectstatic has run; the image runs it.
 WHITENOISE_USE_FINDERS = NOTIFIER_ENV == DEVELOPMENT
 STATIC_ROOT = None if WHITENOISE_USE_FINDERS else BASE_DIR / "staticfiles"
-UNFOLD = {"SITE_TITLE": "Notifier", "SITE_HEADER": "Notifier", "SITE_SYMBOL": "notifications"}
+UNFOLD = describe_admin(environment=NOTIFIER_ENV, static_url=STATIC_URL)
+LOGIN_REDIRECT_URL = "admin:index"
 
 # --- browsers (their policies: notifier.web_security) ------------------------------------------
 X_FRAME_OPTIONS = "DENY"
@@ -263,6 +273,11 @@ SILENCED_SYSTEM_CHECKS += [
     "security.W021",  # to be preloaded into browsers is for the owner of the domain to decide
 ]
 
+# --- what operators see ----------------------------------------------------------------------
+METRICS_LISTEN: tuple[str, int] | None = CONFIGURATION["METRICS_LISTEN"]
+OTEL_EXPORTER_OTLP_ENDPOINT: str = CONFIGURATION["OTEL_EXPORTER_OTLP_ENDPOINT"]
+if OTEL_EXPORTER_OTLP_ENDPOINT:
+    MIDDLEWARE.insert(1, "notifier.tracing_web.TraceMiddleware")
 LOGGING = logging_settings(
     log_format=CONFIGURATION["LOG_FORMAT"], level=CONFIGURATION["LOG_LEVEL"]
 )

@@ -29,9 +29,6 @@ AWAY = "Redis does not answer. What follows is what this web process knows; work
 class BreakerAdmin(ModelAdmin):
     """A list without a table: rows come from the service that API and command use too."""
 
-    class Media:
-        css = {"all": ["delivery/breakers.css"]}
-
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -62,7 +59,6 @@ class BreakerAdmin(ModelAdmin):
             **self.admin_site.each_context(request),
             "title": "Breakers",
             "opts": self.opts,
-            "media": self.media,
             "rows": [_describe_row(*each) for each in found],
             "warning": warn_of_blindness([view for _, view in found]),
             "threshold": settings.BREAKER_THRESHOLD,

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -11,12 +12,16 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from apps.delivery.models import CapturedMessage, DeadMessage
+from apps.notifications.models import Notification
+from notifier.organization_pages import seen_organization
+from notifier.shown_values import show_exact_time, show_id, show_table, show_time
 
 
 class KeptAdmin(ModelAdmin):
     """Read only: these rows say what has happened."""
 
     ordering = ("-id",)  # newest first, by the primary key's index
+    list_before_template = "notifier/admin_hint.html"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -30,18 +35,70 @@ class KeptAdmin(ModelAdmin):
 
 @admin.register(DeadMessage)
 class DeadMessageAdmin(KeptAdmin):
-    list_display = ("arrived_at", "first_queue", "cause", "task", "content_type", "body_size")
+    hint = (
+        "What arrived in failed.queue and is no notification: malformed, foreign or poison."
+        " The headers tell who published it."
+    )
+    list_display = ("when", "first_queue", "cause", "task", "content_type", "shown_size")
     list_filter = ("first_queue", "cause")
     search_fields = ("task", "body_digest")
+    fields = (
+        ("shown_at", "shown_size"),
+        ("first_queue", "cause"),
+        ("task", "content_type"),
+        "body_digest",
+        "shown_headers",
+    )
+    readonly_fields = ("shown_at", "shown_size", "shown_headers")
+
+    @display(description="Arrived", ordering="arrived_at")
+    def when(self, message: DeadMessage) -> SafeString | str:
+        return show_time(message.arrived_at)
+
+    @display(description="Arrived")
+    def shown_at(self, message: DeadMessage) -> SafeString | str:
+        return show_exact_time(message.arrived_at)
+
+    @display(description="Size", ordering="body_size")
+    def shown_size(self, message: DeadMessage) -> str:
+        return f"{message.body_size:,} bytes"
+
+    @display(description="Headers")
+    def shown_headers(self, message: DeadMessage) -> SafeString | str:
+        return show_table(message.headers)
 
 
 @admin.register(CapturedMessage)
 class CapturedMessageAdmin(KeptAdmin):
-    list_display = ("captured_at", "channel", "provider", "shown_recipient", "title")
+    hint = "What a capture:// provider or a test key kept instead of sending it."
+    list_display = ("when", "channel_badge", "shown_recipient", "title", "provider", "story")
     list_filter = ("channel",)
-    search_fields = ("title",)
-    fields = ("captured_at", "channel", "provider", "shown_recipient", "title", "in_inbox")
-    readonly_fields = ("shown_recipient", "in_inbox")
+    search_fields = ("notification_id",)
+    search_help_text = "Exactly: the id of a notification"
+    fields = (
+        ("captured_at", "provider"),
+        ("shown_recipient", "channel"),
+        "title",
+        ("in_inbox", "story"),
+    )
+    readonly_fields = ("shown_recipient", "in_inbox", "story")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CapturedMessage]:
+        """Only superusers see what was captured for other organizations."""
+        rows: QuerySet[CapturedMessage] = super().get_queryset(request)
+        own = seen_organization(request)
+        if own is None:
+            return rows
+        theirs = Notification.objects.in_organization(own).values("pk")
+        return rows.filter(notification_id__in=theirs)
+
+    @display(description="Captured", ordering="captured_at")
+    def when(self, captured: CapturedMessage) -> SafeString | str:
+        return show_time(captured.captured_at)
+
+    @display(description="Channel", ordering="channel", label={"email": "info", "push": "success"})
+    def channel_badge(self, captured: CapturedMessage) -> str:
+        return captured.channel
 
     @display(description="Recipient")
     def shown_recipient(self, captured: CapturedMessage) -> str:
@@ -53,4 +110,11 @@ class CapturedMessageAdmin(KeptAdmin):
     @display(description="Message")
     def in_inbox(self, captured: CapturedMessage) -> SafeString:
         address = reverse("inbox-message", args=[captured.pk])
-        return format_html('<a href="{}">Open in the inbox</a>', address)
+        return format_html('<a class="n-link" href="{}">Open in the inbox</a>', address)
+
+    @display(description="Notification")
+    def story(self, captured: CapturedMessage) -> SafeString:
+        notification = captured.notification_id
+        address = reverse("admin:notifications_notification_change", args=[notification])
+        shown = show_id(str(notification))
+        return format_html('<a class="n-link" href="{}">{}</a>', address, shown)

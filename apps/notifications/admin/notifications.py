@@ -1,32 +1,74 @@
-"""The pages of notifications: find one, read its story, cancel or replay it."""
+"""The pages of notifications: find one, read its story, cancel or replay it, send one by hand."""
+
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from unfold.decorators import display
 
-from apps.notifications.admin.filters import ModeFilter, TemplateFilter
-from apps.notifications.admin.ledger import NotificationPages, choose_ids, log_intervention
-from apps.notifications.models import Notification
+from apps.notifications.admin.filters import (
+    AcceptedWithinFilter,
+    ConfiguredProviderFilter,
+    ModeFilter,
+    ScheduleFilter,
+    TemplateFilter,
+)
+from apps.notifications.admin.ledger import choose_ids, log_intervention
+from apps.notifications.admin.pages import NotificationPages
+from apps.notifications.admin.sending import SendingPage
+from apps.notifications.models import Notification, Status
 from apps.notifications.services.intervening import cancel_notification, replay_dead_letters
 from notifier.errors import Conflict
+from notifier.shown_values import NOTHING, show_time
 
 
 @admin.register(Notification)
-class NotificationAdmin(NotificationPages):
+class NotificationAdmin(SendingPage, NotificationPages):
+    hint = "The newest first. Open one to see what happened to it and why."
     list_display = (
         "accepted_at",
         "status_badge",
         "channel",
         "shown_recipient",
-        "template_code",
-        "attempts",
+        "shown_template_code",
         "provider",
-        "error_code",
+        "outcome",
         "organization",
     )
-    list_filter = ("status", "channel", ModeFilter, TemplateFilter, "organization")
+    list_filter = (
+        "status",
+        AcceptedWithinFilter,
+        ScheduleFilter,
+        "channel",
+        TemplateFilter,
+        ConfiguredProviderFilter,
+        ModeFilter,
+        "organization",
+    )
     ordering = ("-id",)  # newest first, by the primary key's index
     actions = ("replay_selected", "cancel_selected")
+
+    def get_urls(self) -> list[URLPattern]:
+        sending = self.admin_site.admin_view(self.send_view)
+        urls: list[URLPattern] = super().get_urls()
+        return [path("send/", sending, name="notifications_send"), *urls]
+
+    @display(description="Template", ordering="template_code")
+    def shown_template_code(self, row: Notification) -> str:
+        return row.template_code or "own content"
+
+    @display(description="Outcome")
+    def outcome(self, row: Notification) -> Any:
+        """Return the most telling fact: why not, or how long still, or after how many attempts."""
+        if row.error_code:
+            return row.error_code
+        if row.status == Status.PENDING and row.due_at > row.created_at:
+            return show_time(row.due_at)
+        if row.reason and row.status not in (Status.DELIVERED, Status.SENT):
+            return row.reason.replace("_", " ")
+        return f"{row.attempts} attempts" if row.attempts > 1 else NOTHING
 
     @admin.action(description="Replay what failed", permissions=["intervene"])
     def replay_selected(

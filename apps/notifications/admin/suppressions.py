@@ -6,13 +6,24 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
 
 from apps.notifications.models import Cause, Suppression
 from apps.notifications.models.suppression import SCOPE_OF_CAUSE, index_address
 from apps.notifications.services.suppressing import fold_address, index_for_search
 from notifier.audit_pages import RecordedPages
 from notifier.errors import InvalidRequest
+from notifier.organization_pages import OrganizationPages
+from notifier.shown_values import show_time
+
+MASKED_FROM = 12
+CAUSE_BADGES = {
+    Cause.HARD_BOUNCE: "danger",
+    Cause.COMPLAINT: "danger",
+    Cause.UNSUBSCRIBE: "warning",
+}
 
 
 class NewSuppressionForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in stubs only
@@ -46,9 +57,22 @@ class NewSuppressionForm(forms.ModelForm):  # type: ignore[type-arg]  # generic 
 
 
 @admin.register(Suppression)
-class SuppressionAdmin(RecordedPages, ModelAdmin):
+class SuppressionAdmin(RecordedPages, OrganizationPages, ModelAdmin):
+    hint = (
+        "Nothing is sent to these. Hard bounces, complaints and unsubscribes add themselves;"
+        " remove an entry when you know that its reason is gone."
+    )
+    list_before_template = "notifier/admin_hint.html"
     shown_fields = ("channel", "cause")
-    list_display = ("address", "channel", "cause", "scope", "source", "organization", "created_at")
+    list_display = (
+        "shown_address",
+        "channel",
+        "cause_badge",
+        "scope",
+        "source",
+        "since",
+        "organization",
+    )
     list_filter = ("channel", "cause", "organization")
     list_select_related = ("organization",)
     search_fields = ("pk",)  # shows the box; see get_search_results
@@ -66,6 +90,22 @@ class SuppressionAdmin(RecordedPages, ModelAdmin):
         "created_by",
         "created_at",
     )
+
+    @display(description="Address")
+    def shown_address(self, entry: Suppression) -> str:
+        """Return an address, or as much of a device token as tells devices apart."""
+        text = entry.address
+        if entry.channel == "push" and len(text) > MASKED_FROM:
+            return f"{text[:4]}…{text[-4:]}"
+        return text or "sealed by a key that is gone"
+
+    @display(description="Cause", ordering="cause", label=CAUSE_BADGES)
+    def cause_badge(self, entry: Suppression) -> tuple[str, str]:
+        return entry.cause, str(entry.cause).replace("_", " ")
+
+    @display(description="Since", ordering="created_at")
+    def since(self, entry: Suppression) -> SafeString | str:
+        return show_time(entry.created_at)
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         return NewSuppressionForm if obj is None else super().get_form(request, obj, **kwargs)

@@ -118,10 +118,10 @@ def test_the_page_tells_the_story_in_its_order(
     )
     page = read(operator, f"{NOTIFICATIONS}{row.pk}/change/")
     story = page.partition("timeline-title")[2].partition("</ol>")[0]
-    told = ["pending", "queued", "sending", "451 Greylisted &lt;later&gt;", "no answer"]
+    told = ["accepted", "queued", "sending", "451 Greylisted &lt;later&gt;", "no answer"]
     places = [story.index(part) for part in told]
     assert places == sorted(places)
-    assert "waits 30.0 s, until" in story
+    assert "waits 30 s, until" in story
 
 
 def test_replaying_from_the_page_returns_to_it(
@@ -188,3 +188,38 @@ def test_who_may_only_look_gets_no_actions(organization: Organization) -> None:
 
 def _grant(user: User, *codenames: str) -> None:
     user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+
+
+def test_an_attempt_in_doubt_stands_out(operator: Client, organization: Organization) -> None:
+    row = settle_mail(
+        accept_mail(organization),
+        status="failed",
+        reason="in_doubt",
+        provider="smtp",
+        error_code="timeout",
+        in_doubt=True,
+    )
+    page = read(operator, f"{NOTIFICATIONS}{row.pk}/change/")
+    story = page.partition("timeline-title")[2].partition("</ol>")[0]
+    assert "in doubt</span>" in story
+    assert "Nobody knows whether the provider took this attempt." in story
+    assert "The provider did not answer in time." in story
+    assert "1 in doubt" in page
+
+
+def test_filters_tell_providers_times_and_schedules_apart(
+    operator: Client, organization: Organization
+) -> None:
+    tomorrow = timezone.now() + timedelta(days=1)
+    accept_mail(organization, email="later@example.org", scheduled_at=tomorrow)
+    fail_mail(organization, email="failed@example.org")
+    old = settle_mail(accept_mail(organization, email="old@example.org"), status="sent")
+    Notification.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=9))
+    for query, found in (
+        ("schedule=later", "later@"),
+        ("provider=smtp", "failed@"),
+        ("accepted=older", "old@"),
+    ):
+        page = read(operator, f"{NOTIFICATIONS}?{query}")
+        shown = [name for name in ("later@", "failed@", "old@") if f">{name}" in page]
+        assert shown == [found], query
