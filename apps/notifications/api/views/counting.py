@@ -25,6 +25,7 @@ from notifier.api.envelope import answer
 from notifier.api.pages import describe_whole, read_integer
 from notifier.api.views import ApiView, principal_of
 from notifier.authentication import Scope
+from notifier.replica import may_lag
 
 
 class BatchView(ApiView):
@@ -53,6 +54,7 @@ class StatisticsView(ApiView):
         ],
         responses={200: StatisticsAnswer},
     )
+    @may_lag
     def get(self, request: Request) -> HttpResponse:
         hours = read_integer(request, "hours", default=24, minimum=1, maximum=168)
         now = timezone.now()
@@ -79,6 +81,7 @@ class TemplateUsageView(ApiView):
         tags=["Templates"],
         responses={200: list[UsageAnswer]},
     )
+    @may_lag
     def get(self, request: Request, code: str) -> HttpResponse:
         organization_id = principal_of(request).organization_id
         get_template(organization_id=organization_id, code=code)

@@ -32,6 +32,7 @@ from notifier.api.envelope import answer
 from notifier.api.pages import paginate
 from notifier.api.views import LeanView, principal_of
 from notifier.authentication import Principal, Scope
+from notifier.replica import may_lag
 
 TAG = "Dead letters"
 FILTERS = [
@@ -57,6 +58,7 @@ class DeadLetterListView(LeanView):
         parameters=FILTERS,
         responses={200: list[NotificationAnswer]},
     )
+    @may_lag
     def get(self, request: HttpRequest) -> HttpResponse:
         organization_id = principal_of(request).organization_id
         rows = Notification.objects.in_organization(organization_id).dead_letters()

@@ -32,6 +32,7 @@ from notifier.api.pages import describe_whole, paginate, read_limit
 from notifier.api.views import ApiView, LeanView, principal_of
 from notifier.authentication import Principal
 from notifier.errors import NotFound
+from notifier.replica import may_lag
 
 LIST_PARAMETERS = [
     OpenApiParameter("status"),
@@ -58,6 +59,7 @@ class NotificationListView(AcceptView):
         parameters=LIST_PARAMETERS,
         responses={200: list[NotificationAnswer]},
     )
+    @may_lag
     def get(self, request: HttpRequest) -> HttpResponse:
         rows = Notification.objects.readable_by(require_reader(request))
         rows = rows.filter(read_notification_filters(request)).select_related("template_version")
