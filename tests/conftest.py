@@ -19,6 +19,7 @@ from deploy.local.packages import install_missing
 from deploy.local.servers import Postgres, RabbitMQ, Redis
 from notifier.broker import declare_topology
 from notifier.encryption_lasting import blind_index
+from notifier.wakeup import bell
 from tests import session
 
 SERVERLESS = Path(__file__).parent / "unit"
@@ -84,10 +85,12 @@ def django_db_modify_db_settings(postgres: Postgres, redis: Redis) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Read the index key before a test that commits empties its table."""
     with django_db_blocker.unblock():
         blind_index("")
+    yield
+    bell.close()  # a database that somebody is connected to cannot be dropped
 
 
 @pytest.fixture(autouse=True)

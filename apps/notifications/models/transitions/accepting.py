@@ -12,6 +12,7 @@ from apps.notifications.models.transitions.publishing import NEW_COLUMNS, insert
 from notifier.facts import Fact, number_places
 from notifier.faults import DATABASE_AWAY
 from notifier.prepared import drop_lost_connection, run_prepared
+from notifier.wakeup import bell
 
 _VALUES = ", ".join(f"%s::{kind} AS {name}" for name, kind in NEW_COLUMNS.items())
 _FIND = f"SELECT id, created_at FROM {TABLE} WHERE id = $1"
@@ -34,6 +35,8 @@ def insert_proven(row: Mapping[str, Any], facts: Sequence[Fact]) -> datetime | N
     sealed = seal_row(row)
     parameters = [*(sealed.get(name) for name in NEW_COLUMNS), *proof, *address]
     created_at = _insert_once(statement, parameters, row["id"])
+    if created_at:
+        bell.ring()
     measure_accepted([row] if created_at else [])
     return created_at
 
@@ -67,4 +70,4 @@ def _insert_again(
 def _write_statement(conditions: tuple[str, ...]) -> str:
     proven = " AND ".join([*conditions, _UNSUPPRESSED])
     insert = insert_sql(source=f"(SELECT {_VALUES} WHERE {proven}) AS r")
-    return number_places(change_sql(insert, returning="id, created_at", wakes=True))
+    return number_places(change_sql(insert, returning="id, created_at", wakes=False))
