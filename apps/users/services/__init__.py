@@ -5,10 +5,6 @@ from apps.users.services.accounts import (
     PasswordChange,
     create_account,
     erase_user,
-    find_changeable_user,
-    find_user,
-    find_user_by_email,
-    get_user,
     register_account,
     update_account,
 )
@@ -22,6 +18,12 @@ from apps.users.services.api_keys import (
 from apps.users.services.credentials import check_credentials
 from apps.users.services.devices import delete_device, register_device, remove_device
 from apps.users.services.exporting import export_user
+from apps.users.services.finding import (
+    find_changeable_user,
+    find_user,
+    find_user_by_email,
+    get_user,
+)
 from apps.users.services.organizations import (
     create_organization,
     get_organization,

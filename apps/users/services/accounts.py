@@ -1,4 +1,4 @@
-"""Accounts: making, finding, changing and erasing users, and who may do that to whom."""
+"""Accounts: making, changing and erasing users, and who may do that to whom."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from apps.users.models import Role, Session, User, ensure_default_organization, 
 from apps.users.services.credentials import check_password_quality
 from apps.users.services.devices import register_device
 from apps.users.services.field_checks import check_values
+from apps.users.services.finding import find_changeable_user, get_user
 from apps.users.services.trail import SHOWN_OF_USER, record_user_change
 from notifier.addresses import normalise_email
 from notifier.audit import describe_changes, describe_new
@@ -92,40 +93,6 @@ def store_account(*, organization_id: UUID, account: NewAccount) -> User:
             )
     except IntegrityError as error:
         raise Conflict("a user with this e-mail address exists") from error
-    return user
-
-
-def get_user(*, organization_id: UUID, user_id: UUID) -> User:
-    """Return a user of the organization; raise NotFound for others, erased ones included."""
-    user = User.objects.in_organization(organization_id).living().filter(pk=user_id).first()
-    if user is None:
-        raise NotFound("no such user")
-    return user
-
-
-def find_user(*, caller: Principal, user_id: UUID) -> User:
-    """Return a user that the caller may see: itself, or with the scope `users` anybody.
-
-    Others are NotFound, as those that do not exist (spec 3.3).
-    """
-    if not _may_see(caller, user_id):
-        raise NotFound("no such user")
-    return get_user(organization_id=caller.organization_id, user_id=user_id)
-
-
-def find_changeable_user(*, caller: Principal, user_id: UUID) -> User:
-    """As `find_user`; a test key changes nobody (PermissionDenied): all accounts are live."""
-    user = find_user(caller=caller, user_id=user_id)
-    caller.require_mode("live")
-    return user
-
-
-def find_user_by_email(*, caller: Principal, email: str) -> User:
-    """As `find_user`; raises InvalidRequest for what is no address."""
-    users = User.objects.in_organization(caller.organization_id).living()
-    user = users.with_email(email).first()
-    if user is None or not _may_see(caller, user.pk):
-        raise NotFound("no such user")
     return user
 
 
@@ -217,10 +184,6 @@ def _register_first_device(user: User, account: NewAccount) -> None:
             platform=account.platform,
             now=timezone.now(),
         )
-
-
-def _may_see(caller: Principal, user_id: UUID) -> bool:
-    return caller.is_user(user_id) or caller.can("users")
 
 
 def _authorize_changes(caller: Principal, user: User, changes: Mapping[str, Any]) -> None:

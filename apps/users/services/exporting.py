@@ -6,7 +6,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from apps.users.models import User
-from apps.users.services.accounts import describe_person, find_user
+from apps.users.services.accounts import describe_person
+from apps.users.services.finding import find_user
 from notifier.authentication import Principal
 from notifier.errors import NotFound
 from notifier.personal_data import export_everywhere
