@@ -5,6 +5,7 @@ over all processes, decides between closed and open.
 """
 
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -64,7 +65,9 @@ class Breaker:
         self._rules = rules
         self._local = LocalCircuit(rules)
         self._shared = SharedCircuit(name, rules, shared) if shared else None
+        self._lock = threading.Lock()
         self._trusted_until = 0.0
+        self._doubts = 0  # so many times the trust was lost
 
     def admit(self) -> Permit:
         """Return the permit for one call; raise CircuitOpen."""
@@ -82,7 +85,7 @@ class Breaker:
     def _admit(self, token: str) -> Admission:
         if self._shared is None:
             return self._local.admit(token)
-        asked_at = time.monotonic()
+        asked_at, doubts = time.monotonic(), self._doubts
         if asked_at < self._trusted_until:
             return Admission(verdict="closed", wait=0.0, failures=0)
         try:
@@ -90,7 +93,7 @@ class Breaker:
         except SharedStateAway:
             return self._local.admit(token)
         if admission.verdict == "closed" and not admission.failures:
-            self._trusted_until = asked_at + TRUST_SECONDS
+            self._trust(asked_at + TRUST_SECONDS, doubts)
         self._local.follow(admission)
         return admission
 
@@ -102,21 +105,21 @@ class Breaker:
         """
         if not permit.is_trial and ok is not False and (ok is None or not permit.failures):
             return None
-        self._trusted_until = 0.0
         led_to = self._on_circuit(lambda circuit: circuit.report(permit.token, ok=ok))
+        self._doubt()
         self._log_change(led_to, permit)
         return led_to
 
     def force_open(self, seconds: float, *, reason: str) -> None:
         """Open at once, for at least so long."""
-        self._trusted_until = 0.0
         self._on_circuit(lambda circuit: circuit.force_open(seconds, reason=reason))
+        self._doubt()
         log.warning("breaker_opened", provider=self.name, reason=reason, seconds=seconds)
 
     def pause(self, seconds: float) -> None:
         """Let no call pass for so long, as the provider asked; it is not ill."""
-        self._trusted_until = 0.0
         self._on_circuit(lambda circuit: circuit.pause(seconds))
+        self._doubt()
         log.info("provider_paused", provider=self.name, seconds=seconds)
 
     def reset(self) -> None:
@@ -128,6 +131,18 @@ class Breaker:
     def state(self) -> BreakerView:
         """Return what is known now; `is_shared` says whether all processes know the same."""
         return self._on_circuit(lambda circuit: circuit.view(self.name))
+
+    def _trust(self, until: float, doubts: int) -> None:
+        """Not on an answer that was asked for before something happened."""
+        with self._lock:
+            if self._doubts == doubts:
+                self._trusted_until = until
+
+    def _doubt(self) -> None:
+        """Called when the circuit knows what happened."""
+        with self._lock:
+            self._doubts += 1
+            self._trusted_until = 0.0
 
     def _on_circuit(self, act: Callable[[Circuit], Result]) -> Result:
         if self._shared is not None:

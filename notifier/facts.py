@@ -7,16 +7,14 @@ is stale never counts, whoever changed it and wherever. No messages, no clocks, 
 import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.db import connection
 
 from notifier.measurements import count_cache_read
-from notifier.prepared import read_prepared
+from notifier.prepared import PLACE, number_places, read_prepared
 
 Value = TypeVar("Value")
-PLACE: Final = "%s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +102,3 @@ def check_facts(facts: Sequence[Fact]) -> list[bool]:
     conditions = ", ".join(fact.condition for fact in facts)
     parameters = [value for fact in facts for value in fact.parameters]
     return list(read_prepared(number_places(f"SELECT {conditions}"), parameters)[0])
-
-
-@lru_cache(maxsize=100)
-def number_places(sql: str) -> str:
-    """Return SQL with `$1`, `$2` … in place of each `%s`."""
-    first, *others = sql.split(PLACE)
-    return first + "".join(f"${number}{text}" for number, text in enumerate(others, 1))

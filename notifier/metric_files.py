@@ -68,7 +68,10 @@ def _alone_in(directory: Path) -> Iterator[None]:
     """Between the merged file and the removal of its sources everything is there twice."""
     with (directory / "lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        try:
+            yield
+        finally:  # closing is not enough: a child that was forked meanwhile has it open, too
+            fcntl.flock(handle, fcntl.LOCK_UN)
 
 
 def _merge_ended(directory: Path) -> None:

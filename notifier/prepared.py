@@ -5,12 +5,15 @@ test of the connection once per request: on the busiest routes that costs as muc
 """
 
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 import psycopg
-from django.db import connection
+from django.db import NotSupportedError, connection
 
 from notifier.faults import DATABASE_AWAY
+
+PLACE: Final = "%s"
 
 
 def read_prepared(sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
@@ -29,8 +32,21 @@ def read_prepared(sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...
 def run_prepared(sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
     """Execute a statement once and return its rows; whether it was done is unknown after an error.
 
-    The connection may be dead already: nothing looks at it before.
+    The connection may be dead already: nothing looks at it before. Raises NotSupportedError, and
+    closes the connection, in a transaction after a migration of what the statement reads.
     """
+    is_alone = not connection.in_atomic_block
+    try:
+        return _run_once(sql, parameters)
+    except NotSupportedError:
+        # "cached plan must not change result type": not executed, and never again by that backend.
+        connection.close()
+        if not is_alone:
+            raise
+    return _run_once(sql, parameters)
+
+
+def _run_once(sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
         cursor.execute(sql.encode(), parameters, prepare=True)
@@ -47,3 +63,10 @@ def drop_lost_connection() -> bool:
         return False
     connection.close()
     return True
+
+
+@lru_cache(maxsize=200)
+def number_places(sql: str) -> str:
+    """Return SQL with `$1`, `$2` … in place of each `%s`."""
+    first, *others = sql.split(PLACE)
+    return first + "".join(f"${number}{text}" for number, text in enumerate(others, 1))

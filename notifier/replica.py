@@ -20,7 +20,8 @@ log = structlog.get_logger(__name__)
 
 PRIMARY: Final = "default"
 REPLICA: Final = "replica"
-# Lists are never later than that: a replica further behind is not asked until it has caught up.
+# A replica further behind is not asked until it has caught up. One whose network fell silent
+# learns only after its wal_receiver_timeout (60 s by default) that it is behind.
 MAX_LAG_SECONDS: Final = 10.0
 CHECK_SECONDS: Final = 2.0
 # A primary (after a failover) is never late. A replica without a receiver no longer follows;

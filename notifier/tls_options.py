@@ -59,6 +59,8 @@ def as_broker(value: str) -> str:
 
 def as_cache(value: str) -> str:
     """Return a cache's URL whose options can work; none for no Redis."""
+    if "," in value or ";" in value:  # of several, only the first would be checked
+        raise UnfitValue("expected one server (in a password, %2C for a comma, %3B for ;)")
     if value:
         _check_url(value, schemes=("redis", "rediss"), more=_CACHE_OPTIONS)
     return value

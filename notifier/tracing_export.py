@@ -1,6 +1,7 @@
 """OpenTelemetry in this process: made at the first span, so never before a fork; ended with it."""
 
 import os
+import secrets
 import sys
 import threading
 from collections.abc import Sequence
@@ -8,11 +9,19 @@ from multiprocessing.util import Finalize
 from typing import Final
 
 import structlog
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.trace import Tracer
+from opentelemetry.sdk.trace.sampling import (
+    ParentBased,
+    Sampler,
+    SamplingResult,
+    TraceIdRatioBased,
+)
+from opentelemetry.trace import Link, SpanKind, Tracer, TraceState
+from opentelemetry.util.types import Attributes
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +65,38 @@ class BoundedProcessor(BatchSpanProcessor):
         self._batch_processor.shutdown(timeout_millis=FLUSH_MILLISECONDS)
 
 
+class OwnSampler(Sampler):
+    """Decides for each request by the ratio; behind the web the decision of its trace stands.
+
+    A caller may be anybody. Neither its flag nor an id that it chose to fall below the ratio
+    decides, only that it wants no trace is heard.
+    """
+
+    def __init__(self, ratio: float) -> None:
+        by_ratio = TraceIdRatioBased(ratio)
+        self._of_requests = ParentBased(by_ratio, remote_parent_sampled=by_ratio)
+        self._behind = ParentBased(by_ratio)
+        self._salt = secrets.randbits(64)
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        trace_state: TraceState | None = None,
+    ) -> SamplingResult:
+        sampler = self._of_requests if kind is SpanKind.SERVER else self._behind
+        return sampler.should_sample(
+            parent_context, trace_id ^ self._salt, name, kind, attributes, links, trace_state
+        )
+
+    def get_description(self) -> str:
+        return "OwnSampler"
+
+
 def open_tracer() -> Tracer:
     """Return this process's tracer; it samples and exports as the variables OTEL_… say."""
     if not _made:
@@ -72,13 +113,24 @@ def end_export() -> None:
 
 
 def _make_tracer() -> tuple[TracerProvider, Tracer]:
-    # The specification's default would not hear OTEL_TRACES_SAMPLER_ARG.
-    os.environ.setdefault("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
-    provider = TracerProvider(resource=_describe_process(), shutdown_on_exit=False)
+    # None: the one that OTEL_TRACES_SAMPLER names.
+    sampler = None if os.environ.get("OTEL_TRACES_SAMPLER") else OwnSampler(_read_ratio())
+    provider = TracerProvider(
+        sampler=sampler, resource=_describe_process(), shutdown_on_exit=False
+    )
     provider.add_span_processor(BoundedProcessor(TellingExporter(OTLPSpanExporter())))
     # Not atexit: a web process of granian is a fork, which ends without it.
     Finalize(None, end_export, exitpriority=0)
     return provider, provider.get_tracer("notifier")
+
+
+def _read_ratio() -> float:
+    """Return OTEL_TRACES_SAMPLER_ARG; all, as OpenTelemetry takes it, where that is no ratio."""
+    try:
+        ratio = float(os.environ.get("OTEL_TRACES_SAMPLER_ARG") or 1)
+    except ValueError:
+        return 1.0
+    return ratio if 0 <= ratio <= 1 else 1.0
 
 
 def _describe_process() -> Resource:

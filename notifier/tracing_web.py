@@ -16,7 +16,10 @@ UNTRACED = ("live", "ready", "health", "gateway-health", "metrics")
 
 
 class TraceMiddleware:
-    """Goes on with the caller's trace (W3C `traceparent`, `tracestate`), or begins one."""
+    """Goes on with the caller's trace (W3C `traceparent`, `tracestate`), or begins one.
+
+    Whether it is exported is not the caller's decision: `OwnSampler`.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -27,7 +27,15 @@ class Standby(Postgres):
     def _initialise(self, home: Path) -> None:
         programs = Path(self.build_command()[0]).parent
         source = ["-h", "127.0.0.1", "-p", str(self._primary.port), "-U", OWNER]
-        copy: list[str | Path] = [programs / "pg_basebackup", *source, "-D", home / "data", "-R", "-c", "fast"]
+        copy: list[str | Path] = [
+            programs / "pg_basebackup",
+            *source,
+            "-D",
+            home / "data",
+            "-R",
+            "-c",
+            "fast",
+        ]
         user = self.choose_user()
         subprocess.run(  # noqa: S603  # constant program, no shell
             copy, cwd=home, user=user, group=user, extra_groups=[] if user else None, check=True

@@ -40,8 +40,19 @@ if not (child := os.fork()):
     os._exit(0)  # as Celery's children end
 os.waitpid(child, 0)
 """
+WEB = """
+from django.http import HttpResponse
+from django.test import RequestFactory
+from notifier.tracing import flush_traces
+from notifier.tracing_web import TraceMiddleware
+answer = TraceMiddleware(lambda request: HttpResponse(status=404))
+for traceparent in sys.argv[1:]:
+    answer(RequestFactory().get("/no-such-page", headers={"traceparent": traceparent}))
+flush_traces()
+"""
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SAMPLED = f"00-{TRACE}-b7ad6b7169203331-01"
+LOWEST = "00-00000000000000000000000000000001-b7ad6b7169203331-01"  # below every ratio
 UNSAMPLED = "00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
 
@@ -52,9 +63,12 @@ def collector() -> Iterator[Collector]:
     collector.close()
 
 
-def run(code: str, *arguments: str, endpoint: str = "") -> subprocess.CompletedProcess[str]:
+def run(
+    code: str, *arguments: str, endpoint: str = "", **variables: str
+) -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,
+        **variables,
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
         "OTEL_BSP_SCHEDULE_DELAY": "60000",
@@ -81,6 +95,18 @@ def test_a_process_that_ends_or_was_forked_hands_over_what_the_caller_samples(
     run(ENDING, SAMPLED, UNSAMPLED, "damaged", endpoint=collector.url)
     found = [(span.name, span.trace) for span in collector.spans if span.parent]
     assert found == [("deliver", TRACE)] * 2
+
+
+@pytest.mark.parametrize(
+    ("sampler", "ratio", "count"),
+    [("", "0.000001", 0), ("", "1.0", 2), ("parentbased_traceidratio", "0.0", 2)],
+)
+def test_a_caller_decides_what_is_exported_only_where_it_is_trusted(
+    collector: Collector, sampler: str, ratio: str, count: int
+) -> None:
+    variables = {"OTEL_TRACES_SAMPLER": sampler, "OTEL_TRACES_SAMPLER_ARG": ratio}
+    run(WEB, SAMPLED, LOWEST, UNSAMPLED, endpoint=collector.url, **variables)
+    assert [span.trace for span in collector.spans] == [TRACE, LOWEST[3:35]][:count]
 
 
 def test_a_collector_that_is_away_holds_up_no_end_and_is_told_once() -> None:

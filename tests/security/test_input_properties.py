@@ -17,7 +17,7 @@ from apps.templates.api.serializers import NewTemplateBody, PreviewBody
 from apps.templates.rendering import check_content
 from apps.users.api.serializers import CreateApiKeyBody, CreateUserBody, UpdateUserBody
 from notifier.addresses import normalise_email
-from notifier.api.bodies import decode
+from notifier.api.bodies import MAX_BULK_BODY, decode
 from notifier.errors import InvalidRequest
 
 SHAPES: list[type[msgspec.Struct]] = [
@@ -91,3 +91,23 @@ def test_an_address_is_one_address_or_refused(address: str) -> None:
 def test_content_is_good_or_its_faults_are_listed(content: dict[str, Any]) -> None:
     report = check_content(channel="email", content=content)
     assert all(fault.line >= 1 and fault.column >= 1 for fault in report.errors)
+
+
+def make_bulk(item: bytes, times: int) -> bytes:
+    head = b'{"notification_type": "email", "template_code": "w", "recipients": ['
+    return head + b",".join([item] * times) + b"]}"
+
+
+def test_millions_of_empty_lists_are_refused_before_they_cost_anything() -> None:
+    raw = make_bulk(b"[" + b",".join([b"[]"] * 500_000) + b"]", 10)
+    assert len(raw) < MAX_BULK_BODY
+    begun = time.process_time()
+    with pytest.raises(InvalidRequest, match="objects and lists"):
+        decode(raw, UnreadBulkOrder)
+    assert time.process_time() - begun < 2
+
+
+def test_a_full_bulk_with_structured_variables_and_brackets_in_its_texts_is_read() -> None:
+    items = b",".join([b'{"sku": "[{[{"}'] * 20)
+    item = b'{"to": {"email": "a@b.co"}, "variables": {"order": {"items": [' + items + b"]}}}"
+    assert len(decode(make_bulk(item, 10_000), UnreadBulkOrder).recipients) == 10_000

@@ -84,6 +84,7 @@ def test_amqps_without_options_verifies_with_the_authorities_of_the_system() -> 
         ("BROKER_URL", f"{AMQPS};{AMQPS}", "amqps:// takes one host"),
         ("BROKER_URL", "amqp://mq//?ssl_ca_certs={ca}", "ssl_ca_certs goes with amqps://"),
         ("CACHE_URL", "redis://cache?ssl_ca_certs={ca}", "ssl_ca_certs goes with rediss://"),
+        ("CACHE_URL", f"{REDISS},redis://b/0", "expected one server"),
         ("CACHE_URL", f"{REDISS}?ssl_ca_cert={{ca}}", "there is no option ssl_ca_cert: expected"),
         ("CACHE_URL", f"{REDISS}?ssl_certfile={{ca}}", "ssl_certfile and ssl_keyfile go together"),
         (

@@ -167,7 +167,7 @@ def test_no_other_code_writes_spreadsheets() -> None:
         path for folder in ("apps", "notifier") for path in (PROJECT / folder).rglob("*.py")
     ]
     writers = [
-        path.name for path in sources if re.search(r"csv\.writer|text/csv", path.read_text())
+        path.name for path in sources if re.search(r"csv\.(Dict)?[wW]riter|content_type=.text/csv", path.read_text())
     ]
     assert writers == ["csv_sending.py"]
 

@@ -40,14 +40,38 @@ print(len(list(DIRECTORY.glob("*.db"))))
 """
 
 
-def test_what_ended_processes_counted_is_kept_in_few_files(tmp_path: Path) -> None:
+# A child is made while another thread of its parent merges.
+FORKED = """
+import os, signal
+from notifier.metric_files import DIRECTORY, _alone_in, merge_ended
+
+signal.alarm(20)
+with _alone_in(DIRECTORY):
+    if not (child := os.fork()):
+        signal.alarm(10)
+        merge_ended()
+        os._exit(0)
+merge_ended()
+assert os.waitpid(child, 0)[1] == 0, "the child waited for its own copy of the lock"
+"""
+
+
+def run(program: str, directory: Path) -> str:
     done = subprocess.run(  # noqa: S603  # our own code
-        [sys.executable, "-c", PROGRAM],
-        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")},
+        [sys.executable, "-c", program],
+        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(directory)},
         check=False,
         capture_output=True,
         text=True,
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) <= 2  # the parent's own, and that of all who ended
+    return done.stdout
+
+
+def test_what_ended_processes_counted_is_kept_in_few_files(tmp_path: Path) -> None:
+    assert int(run(PROGRAM, tmp_path)) <= 2  # the parent's own, and that of all who ended
+
+
+def test_a_child_that_is_forked_during_a_merge_holds_up_nobody(tmp_path: Path) -> None:
+    run(FORKED, tmp_path)

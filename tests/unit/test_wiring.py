@@ -62,6 +62,7 @@ def test_classic_queues_carry_no_argument_that_only_quorum_queues_know() -> None
 def test_every_command_of_the_contract_exists() -> None:
     promised = {
         "breaker",
+        "chaos",
         "config",
         "consume_failed",
         "create_api_key",

@@ -12,7 +12,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from apps.delivery.models import CapturedMessage, DeadMessage
-from apps.notifications.models import Notification
+from apps.delivery.services.inbox import find_captured
 from notifier.organization_pages import seen_organization
 from notifier.shown_values import show_exact_time, show_id, show_table, show_time
 
@@ -35,6 +35,8 @@ class KeptAdmin(ModelAdmin):
 
 @admin.register(DeadMessage)
 class DeadMessageAdmin(KeptAdmin):
+    """For superusers: nobody can tell whose these messages are."""
+
     hint = (
         "What arrived in failed.queue and is no notification: malformed, foreign or poison."
         " The headers tell who published it."
@@ -50,6 +52,12 @@ class DeadMessageAdmin(KeptAdmin):
         "shown_headers",
     )
     readonly_fields = ("shown_at", "shown_size", "shown_headers")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)  # also asked of who has not signed in
 
     @display(description="Arrived", ordering="arrived_at")
     def when(self, message: DeadMessage) -> SafeString | str:
@@ -85,12 +93,7 @@ class CapturedMessageAdmin(KeptAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CapturedMessage]:
         """Only superusers see what was captured for other organizations."""
-        rows: QuerySet[CapturedMessage] = super().get_queryset(request)
-        own = seen_organization(request)
-        if own is None:
-            return rows
-        theirs = Notification.objects.in_organization(own).values("pk")
-        return rows.filter(notification_id__in=theirs)
+        return find_captured(organization_id=seen_organization(request))
 
     @display(description="Captured", ordering="captured_at")
     def when(self, captured: CapturedMessage) -> SafeString | str:

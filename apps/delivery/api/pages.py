@@ -8,6 +8,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.admin.views.decorators import staff_member_required
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -18,6 +20,7 @@ from apps.delivery.models import CapturedMessage
 from apps.delivery.providers.contract import ProviderError
 from apps.delivery.services.inbox import (
     clear_captured,
+    find_captured,
     list_arrived,
     list_captured,
     read_headers,
@@ -27,6 +30,7 @@ from apps.delivery.services.inbox import (
 )
 from notifier.api.documentation import are_docs_public
 from notifier.configuration import DEVELOPMENT
+from notifier.organization_pages import seen_organization
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
@@ -50,16 +54,34 @@ def open_home(request: HttpRequest) -> HttpResponse:
     return redirect("docs" if are_docs_public() else "admin:index")
 
 
+def _is_open() -> bool:
+    return bool(settings.NOTIFIER_ENV == DEVELOPMENT)
+
+
+def _find_visible(request: HttpRequest) -> QuerySet[CapturedMessage]:
+    return find_captured(organization_id=None if _is_open() else seen_organization(request))
+
+
+def _may_clear(request: HttpRequest) -> bool:
+    """Clearing takes everybody's messages."""
+    return _is_open() or seen_organization(request) is None
+
+
 def _for_operators(view: View) -> View:
-    """Open to everybody in development; elsewhere to signed-in staff, others sign in first."""
-    for_staff = staff_member_required(view, login_url="admin:login")
+    """Open to everybody in development; elsewhere to staff that may see captured messages."""
+
+    def permitted(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.has_perm("delivery.view_capturedmessage"):
+            raise PermissionDenied
+        return view(request, *args, **kwargs)
+
+    for_staff = staff_member_required(permitted, login_url="admin:login")
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         # By another name (DNS rebinding) a page of somebody else would read what is open here.
         request.get_host()
-        is_open = settings.NOTIFIER_ENV == DEVELOPMENT
-        response = (view if is_open else for_staff)(request, *args, **kwargs)
+        response = (view if _is_open() else for_staff)(request, *args, **kwargs)
         response.setdefault("Content-Security-Policy", PAGE_POLICY)
         response.setdefault("Cache-Control", "no-store")
         return response
@@ -79,7 +101,7 @@ def show_inbox(request: HttpRequest) -> HttpResponse:
 @ensure_csrf_cookie
 def show_message(request: HttpRequest, message_id: UUID) -> HttpResponse:
     """Show one message: beside the list, or alone (`?part=detail`) for the page's script."""
-    captured = get_object_or_404(CapturedMessage, pk=message_id)
+    captured = get_object_or_404(_find_visible(request), pk=message_id)
     if request.GET.get("part") == "detail":
         return render(request, "delivery/_message.html", _describe_message(captured))
     return _render_page(request, selected=captured)
@@ -89,7 +111,7 @@ def show_message(request: HttpRequest, message_id: UUID) -> HttpResponse:
 @require_safe
 def show_arrivals(request: HttpRequest) -> HttpResponse:
     """Return the rows that arrived after `?after=<id>`, as the list shows them."""
-    rows = list_arrived(after=_read_id(request, "after"))
+    rows = list_arrived(_find_visible(request), after=_read_id(request, "after"))
     return render(request, "delivery/_rows.html", {"rows": rows})
 
 
@@ -97,7 +119,7 @@ def show_arrivals(request: HttpRequest) -> HttpResponse:
 @require_safe
 def show_mail_html(request: HttpRequest, message_id: UUID) -> HttpResponse:
     """Return a mail's HTML, for a sandboxed frame and harmless outside one."""
-    captured = get_object_or_404(CapturedMessage, pk=message_id, channel="email")
+    captured = get_object_or_404(_find_visible(request), pk=message_id, channel="email")
     response = HttpResponse(_open_links_in_tabs(restore_email(captured).html))
     response["Content-Security-Policy"] = MAIL_POLICY
     response["X-Frame-Options"] = "SAMEORIGIN"
@@ -108,17 +130,20 @@ def show_mail_html(request: HttpRequest, message_id: UUID) -> HttpResponse:
 @_for_operators
 @require_POST
 def clear_inbox(request: HttpRequest) -> HttpResponse:
+    if not _may_clear(request):
+        raise PermissionDenied
     clear_captured()
     return redirect("inbox")
 
 
 def _render_page(request: HttpRequest, *, selected: CapturedMessage | None) -> HttpResponse:
     before = _read_id(request, "before")
-    rows, has_older = list_captured(before=before)
+    rows, has_older = list_captured(_find_visible(request), before=before)
     context = {
         "rows": rows,
         "oldest": rows[-1] if has_older else None,
         "is_live": before is None,
+        "may_clear": _may_clear(request),
         "selected": selected,
         "api": request.build_absolute_uri("/api/v1/notifications"),
     }

@@ -14,7 +14,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import structlog
 import waitress
@@ -37,15 +37,30 @@ class CannotStart(Exception):
     """Why this process cannot be all of Notifier, in one line."""
 
 
-def hold_database(path: Path) -> IO[str]:
-    """Return a lock on the database; a second embedded process would take up the first's work."""
+def hold_database(*, address: str) -> IO[str]:
+    """Return a lock on the database; a second embedded process would take up the first's work.
+
+    It says at which `address` this process is, for commands in another terminal.
+    """
+    path = _lock_of_database()
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = path.open("w")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise CannotStart(f"another Notifier is running on this database ({path})") from error
+    handle = path.open("a")
+    if not _try_lock(handle):
+        running = f"at {find_running_address()}, on this database ({path})"
+        raise CannotStart(f"another Notifier is running {running}; stop it first (Ctrl-C there)")
+    handle.truncate(0)
+    handle.write(address)
+    handle.flush()
     return handle
+
+
+def find_running_address() -> str | None:
+    """Return where the embedded process of this database is; None while there is none."""
+    try:
+        with _lock_of_database().open() as handle:
+            return None if _try_lock(handle) else handle.read()
+    except FileNotFoundError:
+        return None
 
 
 def bind_port(host: str, port: int) -> socket.socket:
@@ -69,13 +84,24 @@ def recover_from_last_run() -> dict[str, int]:
 
 def run_everything(listener: socket.socket) -> int:
     """Serve, relay and work until SIGINT or SIGTERM; return the exit code."""
-    _silence_what_does_not_apply()
+    warnings.filterwarnings("ignore", category=SecurityWarning)  # root, on one's own machine
+    application, worker = get_internal_wsgi_application(), _build_worker()
+    _silence_what_does_not_apply()  # after these two: each sets up logging again
     stop = threading.Event()
     broken = threading.Event()
-    _start("web", lambda: _serve(listener), broken)
+    _start("web", lambda: _serve(application, listener), broken)
     relay = _start("relay", lambda: Relay().run(stop), broken)
     _start("dead-letters", lambda: _consume_dead_letters(stop), broken)
-    worker = current_app.Worker(
+    worker.start()
+    stop.set()
+    relay.join(timeout=5)
+    # Celery calls a Ctrl-C a failure; here it is how one stops. Nobody asked: it is one.
+    was_asked = worker_state.should_stop is not None
+    return 0 if was_asked and not broken.is_set() else 1
+
+
+def _build_worker() -> Any:
+    return current_app.Worker(
         pool="threads",
         concurrency=WORKER_THREADS,
         queues=[EMAIL_QUEUE, PUSH_QUEUE, STATUS_QUEUE],
@@ -85,20 +111,29 @@ def run_everything(listener: socket.socket) -> int:
         without_heartbeat=True,
         quiet=True,
     )
-    worker.start()
-    stop.set()
-    relay.join(timeout=5)
-    # Celery calls a Ctrl-C a failure; here it is how one stops. Nobody asked: it is one.
-    was_asked = worker_state.should_stop is not None
-    return 0 if was_asked and not broken.is_set() else 1
+
+
+def _try_lock(handle: IO[str]) -> bool:
+    """Take the lock until the file is closed; False where another process has it."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _lock_of_database() -> Path:
+    """Return the file that stands for the database: beside it where it is a file itself."""
+    if settings.IS_SQLITE:
+        return Path(f"{settings.DATABASES['default']['NAME']}.lock")
+    return Path(settings.VAR_DIR) / "up.lock"
 
 
 def _silence_what_does_not_apply() -> None:
-    """Drop remarks that are about workers on servers: a missing host name, running as root."""
+    """Drop remarks that are about workers on servers, such as a missing host name."""
     logging.getLogger("kombu.connection").setLevel(logging.ERROR)
     for chatty in ("celery", "kombu", "waitress"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", category=SecurityWarning)
 
 
 def _start(name: str, target: Callable[[], None], broken: threading.Event) -> threading.Thread:
@@ -118,9 +153,9 @@ def _start(name: str, target: Callable[[], None], broken: threading.Event) -> th
     return thread
 
 
-def _serve(listener: socket.socket) -> None:
+def _serve(application: Any, listener: socket.socket) -> None:
     waitress.serve(
-        get_internal_wsgi_application(),
+        application,
         sockets=[listener],
         threads=WEB_THREADS,
         ident=None,

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import OutputWrapper
 from django.utils import timezone
 
+from apps.delivery.services.simulating import is_playground
 from apps.notifications.services.demo import Demo, seed_demo
 from apps.notifications.services.demo_content import FIRST_ORDER
 from notifier.management.command_line import manage_command
@@ -32,6 +33,7 @@ def print_welcome(
     base = f"http://127.0.0.1:{port}"
     lines = ["", f"Notifier is up: {base}", *_list_places(base, demo), *_tell_recovered(recovered)]
     lines += ["", *(_suggest_curl(base, demo) if demo else _suggest_first_steps())]
+    lines += ["", *_suggest_trouble()]
     lines += ["", f"{_tell_where_mail_goes()} Ctrl-C stops.", ""]
     stdout.write("\n".join(lines))
     stdout.flush()
@@ -39,9 +41,10 @@ def print_welcome(
 
 def _list_places(base: str, demo: Demo | None) -> list[str]:
     return [
+        f"  Admin     {base}/admin/{_tell_operator(demo)}",
         f"  API docs  {base}/api/docs",
         f"  Inbox     {base}/inbox/",
-        f"  Admin     {base}/admin/{_tell_operator(demo)}",
+        *([f"  Test key  {demo.test_api_key}"] if demo else []),
     ]
 
 
@@ -79,6 +82,17 @@ def _suggest_first_steps() -> list[str]:
         "An organization of its own, with an administrator:",
         f"  {organization} --admin-email you@example.org",
     ]
+
+
+def _suggest_trouble() -> list[str]:
+    """What there is to watch, from another terminal, as this one is busy."""
+    lines = ["What goes wrong, as it would with a real provider: docs/simulator.md"]
+    if is_playground():
+        lines += [
+            "  post to bounce@, defer@ or slow@simulator.test and look at its timeline; or:",
+            f"  {manage_command('chaos', '--mode', '503', '--for', '30s')}",
+        ]
+    return [*lines, f"What is wrong, if something is: {manage_command('doctor')}"]
 
 
 def _tell_where_mail_goes() -> str:

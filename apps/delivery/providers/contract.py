@@ -104,6 +104,10 @@ class Permanent(ProviderError):
         self.recipient_gone = recipient_gone
 
 
+class NotHosted(Permanent):
+    """All that is named are templates that other providers keep: one of those may send it."""
+
+
 class Misconfigured(ProviderError):
     """Not taken because of our credentials, sender or settings: an operator has to act."""
 

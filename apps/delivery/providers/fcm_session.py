@@ -3,7 +3,8 @@
 import json
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,41 +60,49 @@ class ServiceAccountAuth(requests.auth.AuthBase):
         self._session = OneHopSession()
         self._timeouts = timeouts
         self._lock = threading.Lock()
+        self._of_call = threading.local()  # what another thread forgets is still sent by this one
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        self._credentials.apply(request.headers)  # type: ignore[no-untyped-call]  # google-auth
+        token: str = self._of_call.token
+        self._credentials.apply(request.headers, token=token)  # type: ignore[no-untyped-call]  # google-auth
         return request
 
     def refresh_token(self) -> AccessToken:
-        """Return the token at hand, or exchange the key for one; nothing is sent before.
+        """Return the token that this thread sends with, the one at hand or a new one.
 
-        Takes at most half the time of a call: the message needs some too.
+        Nothing is sent before. Takes at most half the time of a call: the message needs some too.
         """
-        with end_within((self._timeouts.connect + self._timeouts.read) / 2):
-            try:
-                is_ours = self._lock.acquire(timeout=seconds_left())
-            except TimeoutError:
-                is_ours = False
-            if not is_ours:
-                raise Transient("no access token in time", code="timeout")
-            try:
-                is_fresh = not self._credentials.valid
-                if is_fresh:
-                    self._exchange_key()
-                return AccessToken(str(self._credentials.token), is_fresh)
-            finally:
-                self._lock.release()
+        with end_within((self._timeouts.connect + self._timeouts.read) / 2), self._locked():
+            is_fresh = not self._credentials.valid
+            if is_fresh:
+                self._exchange_key()
+            self._of_call.token = str(self._credentials.token)
+            return AccessToken(self._of_call.token, is_fresh)
 
     def forget_token(self, refused: AccessToken) -> None:
         """After a refusal, so that a revoked token does not stop every send for an hour.
 
         Another thread may have got a new one since.
         """
-        if self._credentials.token == refused.text:
-            self._credentials.token = None
+        with self._locked():
+            if self._credentials.token == refused.text:
+                self._credentials.token = None
 
     def close(self) -> None:
         self._session.close()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            is_ours = self._lock.acquire(timeout=min(seconds_left(), threading.TIMEOUT_MAX))
+        except TimeoutError:
+            is_ours = False
+        if not is_ours:
+            raise Transient("no access token in time", code="timeout")
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _exchange_key(self) -> None:
         try:

@@ -11,7 +11,7 @@ from apps.delivery.providers.addresses import (
     parse_address,
     parse_mailbox,
 )
-from apps.delivery.providers.contract import EmailMessage, Misconfigured, Permanent
+from apps.delivery.providers.contract import EmailMessage, Misconfigured, NotHosted, Permanent
 from apps.delivery.providers.mime_body import LINE_LIMIT, build_body
 
 CRLF = "\r\n"
@@ -68,11 +68,11 @@ def collect_headers(message: EmailMessage) -> dict[str, str]:
 
 
 def require_own_parts(message: EmailMessage) -> None:
-    """Raise Permanent (template_not_hosted) where all that is named is a provider's template."""
+    """Raise NotHosted (template_not_hosted) where all that is named is a provider's template."""
     if message.is_hosted_alone:
         hosts = ", ".join(sorted(message.hosted))
         words = f"only a template at {hosts} was named, and this provider does not keep it"
-        raise Permanent(words, code="template_not_hosted")
+        raise NotHosted(words, code="template_not_hosted")
 
 
 def read_recipient(message: EmailMessage) -> Address:

@@ -1,9 +1,8 @@
 """From a provider URL to the provider; the vendors' libraries load only for those in use."""
 
-from collections.abc import Callable
 from typing import Literal, overload
 
-from apps.delivery.providers.capture import CapturingProvider
+from apps.delivery.providers.capture import CapturingProvider, Store
 from apps.delivery.providers.contract import (
     Channel,
     EmailMessage,
@@ -16,7 +15,6 @@ from apps.delivery.providers.smtp import SmtpProvider, read_smtp_server
 from apps.delivery.providers.urls import ProviderUrl, check_channel
 
 TOPIC_SHAPE = "arn:aws:sns:eu-west-1:123456789012:mail"
-Store = Callable[[EmailMessage | PushMessage], None]
 
 
 @overload
@@ -41,16 +39,8 @@ def build_provider(
     """
     check_channel(url, channel=channel)
     if url.scheme == "capture":
-        return _build_capture(url, channel=channel, store=store)
+        return CapturingProvider(name=url.name, channel=channel, store=store)
     return _build_email(url) if channel == "email" else _build_push(url)
-
-
-def _build_capture(
-    url: ProviderUrl, *, channel: Channel, store: Store
-) -> Provider[EmailMessage] | Provider[PushMessage]:
-    if channel == "email":
-        return CapturingProvider[EmailMessage](name=url.name, channel=channel, store=store)
-    return CapturingProvider[PushMessage](name=url.name, channel=channel, store=store)
 
 
 def _build_email(url: ProviderUrl) -> Provider[EmailMessage]:

@@ -40,9 +40,11 @@ def reset_breaker(name: str) -> list[tuple[ProviderBreaker, BreakerView]]:
 
 def _find_breakers() -> list[ProviderBreaker]:
     channels = {"email": settings.EMAIL_PROVIDER_URLS, "push": settings.PUSH_PROVIDER_URLS}
-    return [
+    found = [
         ProviderBreaker(channel=channel, name=url.name, gate=gate)
         for channel, urls in channels.items()
         for url in urls
         if (gate := gate_for(url)) is not None
     ]
+    # The only one of two channels is capture://, and its breaker is one: the first stands for it.
+    return list({each.name: each for each in reversed(found)}.values())[::-1]

@@ -26,9 +26,10 @@ def route_dead_letters(*, ids: Sequence[UUID]) -> int:
     routed = 0
     for notification in waiting:
         publish_story(tell_story(notification))
-        # Only this failure: a replay meanwhile may lead to another one, with its own story.
+        # Only this failure: a replay meanwhile may lead to another one, with its own story. (Not
+        # by the time of it: what SQLite stores has fewer digits than what Django asks for.)
         told = Notification.objects.dead_letters().filter(
-            pk=notification.pk, dead_lettered_at=None, finished_at=notification.finished_at
+            pk=notification.pk, dead_lettered_at=None, fence=notification.fence
         )
         routed += told.update(dead_lettered_at=Now())
     return routed

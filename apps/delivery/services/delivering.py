@@ -16,7 +16,7 @@ from apps.delivery.retry import RetryPolicy
 from apps.delivery.services.composing import compose, refuse_expired
 from apps.delivery.services.leases import Lease, LeaseLost
 from apps.delivery.services.outcomes import Attempt
-from apps.delivery.services.outlets import outlets_for
+from apps.delivery.services.outlets import Outlet, outlets_for
 from apps.delivery.services.pacing import split_by_pace
 from apps.delivery.services.recording import OutcomeRecorder
 from apps.delivery.services.sending import (
@@ -69,18 +69,23 @@ def _deliver_part(ids: Sequence[UUID], *, lease_seconds: float, at_once: int) ->
     lease = Lease(ids, seconds=lease_seconds)
     unbegun = list(lease.fences)
     recorder = OutcomeRecorder(lease)
+    if at_once > 1:
+        outcomes = _send_together(lease, recorder, unbegun, at_once)
+    else:
+        outcomes = _send_in_turn(lease, recorder, unbegun)
     try:
-        send = _send_together if at_once > 1 else _send_in_turn
-        for outcome in send(lease, recorder, unbegun, at_once):
+        for outcome in outcomes:
             recorder.add(outcome)
-        recorder.flush()
     finally:
-        lease.give_back(unbegun)
+        try:
+            recorder.flush()  # after a fault too: what is done exists nowhere else yet
+        finally:
+            lease.give_back(unbegun)
     return recorder
 
 
 def _send_in_turn(
-    lease: Lease, recorder: OutcomeRecorder, unbegun: list[UUID], _at_once: int
+    lease: Lease, recorder: OutcomeRecorder, unbegun: list[UUID]
 ) -> Iterator[Outcome]:
     """Send one after the other; what is begun leaves `unbegun`."""
 
@@ -89,9 +94,10 @@ def _send_in_turn(
         lease.hold(notification_id)
 
     for parcel, following in _look_ahead(_compose_all(lease)):
+        outlets = _outlets_of(parcel)
         unbegun.remove(parcel.notification.id)
         current = _hold_back_expired(parcel, lease)
-        yield from _conclude_safely(current, _plan_call(current, guard, following))
+        yield from _conclude_safely(current, _plan_call(current, guard, outlets, following))
 
 
 def _send_together(
@@ -105,8 +111,9 @@ def _send_together(
     def begin() -> Iterator[tuple[Parcel, Callable[[], list[Attempt]]]]:
         for parcel in _compose_all(lease):
             see_to_duties()
+            outlets = _outlets_of(parcel)
             unbegun.remove(parcel.notification.id)
-            yield parcel, _plan_call(parcel, lease.check, None, apart=True)
+            yield parcel, _plan_call(parcel, lease.check, outlets, apart=True)
 
     def see_to_duties() -> None:
         recorder.flush_when_due()
@@ -146,15 +153,24 @@ def _hold_back_expired(parcel: Parcel, lease: Lease) -> Parcel:
     return replace(parcel, content=refusal) if refusal else parcel
 
 
+def _outlets_of(parcel: Parcel) -> list[Outlet]:
+    """Return whom to call, over this thread's connections; raises where one cannot be built."""
+    return outlets_for(channel=parcel.notification.channel, mode=parcel.notification.mode)
+
+
 def _plan_call(
-    parcel: Parcel, guard: Guard, following: Parcel | None, *, apart: bool = False
+    parcel: Parcel,
+    guard: Guard,
+    outlets: Sequence[Outlet],
+    following: Parcel | None = None,
+    *,
+    apart: bool = False,
 ) -> Callable[[], list[Attempt]]:
-    """Return what makes the calls; the connections are those of the thread that plans.
+    """Return what makes the calls.
 
     What is to be called `apart`, in another thread, but needs the database is called here.
     """
     notification = parcel.notification
-    outlets = outlets_for(channel=notification.channel, mode=notification.mode)
 
     def call() -> list[Attempt]:
         bind_correlation_id(notification.correlation_id)

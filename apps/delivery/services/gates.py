@@ -12,12 +12,14 @@ from django.conf import settings
 
 from apps.delivery.providers.contract import (
     Misconfigured,
+    NotHosted,
     ProviderError,
     Transient,
     Uncertain,
 )
 from apps.delivery.providers.urls import ProviderUrl
 from apps.delivery.retry import PARK_SECONDS, RETRY_AFTER_CAP_SECONDS
+from apps.delivery.services.simulating import is_playground
 from apps.notifications.models.transitions import BREAKER_OPEN, release_parked
 from notifier.breaker import Breaker, CircuitOpen, CircuitRules, Permit
 from notifier.faults import DATABASE_AWAY
@@ -110,6 +112,9 @@ class Gate:
 
     def _learn(self, permit: Permit, error: ProviderError) -> None:
         """Count illness, never a recipient's fault; a provider that is busy is held back."""
+        if isinstance(error, NotHosted):  # the provider was asked nothing
+            self.breaker.report(permit, ok=None)
+            return
         if isinstance(error, Misconfigured):
             seconds = max(PARK_SECONDS, settings.BREAKER_RESET_SECONDS)
             log.error("provider_misconfigured", provider=self.breaker.name, error_code=error.code)
@@ -134,8 +139,11 @@ def call_parked() -> None:
 
 
 def gate_for(url: ProviderUrl) -> Gate | None:
-    """Return this process's gate of a provider; capture:// cannot be ill and has none."""
-    if url.scheme == "capture":
+    """Return this process's gate of a provider.
+
+    capture:// has none: it cannot be ill, except where it is made so (see `simulating`).
+    """
+    if url.scheme == "capture" and not is_playground():
         return None
     # The settings are part of the key, so that a test which changes them is heard.
     key = (url.name, url.rate, settings.CACHE_URL, *_rules_key())

@@ -4,9 +4,12 @@ from datetime import timedelta
 from email import message_from_bytes, policy
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from apps.delivery.models import CapturedMessage
 from apps.delivery.providers.contract import EmailMessage, PushMessage
 from apps.delivery.providers.mime import build_mime
+from apps.notifications.models import Notification
 
 PAGE_SIZE = 50
 # Ids are made before their rows are committed, by several processes: a row that comes a little
@@ -15,18 +18,27 @@ OVERLAP = timedelta(seconds=5)
 _MILLISECOND_BITS = 80  # a UUIDv7 starts with its 48 bits of milliseconds, RFC 9562 section 5.7
 
 
-def list_captured(*, before: UUID | None = None) -> tuple[list[CapturedMessage], bool]:
-    """Return a page of captured messages (those before an id), and whether there are older."""
+def find_captured(*, organization_id: UUID | None) -> QuerySet[CapturedMessage]:
+    """Return what was captured for one organization, newest first, or for all (None)."""
     rows = CapturedMessage.objects.order_by("-id")
+    if organization_id is None:
+        return rows
+    theirs = Notification.objects.in_organization(organization_id).values("pk")
+    return rows.filter(notification_id__in=theirs)
+
+
+def list_captured(
+    rows: QuerySet[CapturedMessage], *, before: UUID | None = None
+) -> tuple[list[CapturedMessage], bool]:
+    """Return a page of captured messages (those before an id), and whether there are older."""
     if before is not None:
         rows = rows.filter(id__lt=before)
     found = list(rows[: PAGE_SIZE + 1])
     return found[:PAGE_SIZE], len(found) > PAGE_SIZE
 
 
-def list_arrived(*, after: UUID | None) -> list[CapturedMessage]:
+def list_arrived(rows: QuerySet[CapturedMessage], *, after: UUID | None) -> list[CapturedMessage]:
     """Return what has arrived since an id, newest first, with some that came just before it."""
-    rows = CapturedMessage.objects.order_by("-id")
     if after is not None:
         rows = rows.filter(id__gte=_earlier(after))
     return list(rows[:PAGE_SIZE])

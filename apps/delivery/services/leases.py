@@ -1,20 +1,24 @@
 """Keeping claims: as long as a worker is at work, the sweep must not take its rows away."""
 
-import contextlib
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
+from django.db import close_old_connections
 
+from apps.delivery.services.outlets import LEASES_PER_CALL
 from apps.notifications.models.transitions import claim, release_claims, renew_claims
 from notifier.faults import DATABASE_AWAY
 
 log = structlog.get_logger(__name__)
 
-# Renewed when this share of the lease is over, so that what is left covers one provider call.
-RENEW_AFTER = 1 / 3
+# A call may begin until this share of the lease is over: what is left covers the longest one.
+BEGIN_WITHIN = 1 - 1 / LEASES_PER_CALL
+# Renewed early enough for a database that is away for a moment.
+RENEW_AFTER = BEGIN_WITHIN / 2
+TRY_AGAIN_AFTER = RENEW_AFTER / 3
 
 
 class LeaseLost(Exception):
@@ -27,6 +31,7 @@ class Lease:
     def __init__(self, ids: Sequence[UUID], *, seconds: float) -> None:
         # Read before the claim: a worker that is paused in between must not think it has longer.
         self._begun_at = self._renewed_at = time.monotonic()
+        self._asked_at = float("-inf")
         self.seconds = seconds
         claims = claim(ids, lease_seconds=seconds)
         self.fences = claims.fences
@@ -41,22 +46,22 @@ class Lease:
 
         Asks the database only when a good part of the lease is over.
         """
-        if time.monotonic() - self._renewed_at > self.seconds * RENEW_AFTER:
-            self._renew()
-        if notification_id not in self.fences:
-            raise LeaseLost
+        self.keep()
+        self.check(notification_id)
 
     def check(self, notification_id: UUID) -> None:
         """As `hold`, for the threads beside the one that calls `keep`: asks nobody."""
-        is_old = time.monotonic() - self._renewed_at > self.seconds * 2 * RENEW_AFTER
+        is_old = time.monotonic() - self._renewed_at > self.seconds * BEGIN_WITHIN
         if is_old or notification_id not in self.fences:
             raise LeaseLost
 
     def keep(self) -> None:
         """Renew when it is time; while the database is away, `check` says how long that goes."""
-        if time.monotonic() - self._renewed_at > self.seconds * RENEW_AFTER:
-            with contextlib.suppress(LeaseLost):
-                self._renew()
+        now = time.monotonic()
+        is_due = now - self._renewed_at > self.seconds * RENEW_AFTER
+        if is_due and now - self._asked_at >= self.seconds * TRY_AGAIN_AFTER:
+            self._asked_at = now
+            self._renew(now)
 
     def settle(self, ids: Sequence[UUID]) -> None:
         """Let go of claims: their outcomes are recorded."""
@@ -70,15 +75,12 @@ class Lease:
             release_claims(fences)
             self.settle(list(fences))
 
-    def _renew(self) -> None:
-        asked_at = time.monotonic()
+    def _renew(self, asked_at: float) -> None:
         try:
             held = renew_claims(self.fences, lease_seconds=self.seconds)
         except DATABASE_AWAY as error:
             log.warning("lease_not_renewed", error=type(error).__name__)
-            # Two thirds are left at first: enough for a call. Later it is not ours to risk.
-            if asked_at - self._renewed_at > self.seconds * 2 * RENEW_AFTER:
-                raise LeaseLost from error
+            close_old_connections()  # the next time it asks over a new one
             return
         self.fences = {id_: fence for id_, fence in self.fences.items() if id_ in held}
         self._renewed_at = asked_at

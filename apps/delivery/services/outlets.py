@@ -4,6 +4,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Literal
 
 import structlog
@@ -21,20 +22,21 @@ from apps.delivery.providers.contract import (
 )
 from apps.delivery.providers.urls import ProviderUrl
 from apps.delivery.services.gates import Gate, gate_for
+from apps.delivery.services.simulating import build_simulator, is_playground
 from notifier.breaker import Permit
 from notifier.configuration import DEVELOPMENT, InvalidSetting
 from notifier.faults import DATABASE_AWAY
 
 log = structlog.get_logger(__name__)
 Mode = Literal["live", "test"]
-# A lease is renewed when a third of it is over: what is left has to cover one call.
+# No call begins when a third of its lease is over: what is left has to cover it.
 LEASES_PER_CALL: Final = 1.5
 _kept = threading.local()  # connections are not shared between threads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlet:
-    """A provider and the gate before it; what only captures has none."""
+    """A provider and the gate before it; what only captures has none outside the playground."""
 
     provider: Any  # a Provider of either message; the channel decides which is handed to it
     gate: Gate | None = None
@@ -50,7 +52,7 @@ class Outlet:
     @property
     def is_ours(self) -> bool:
         """Does it only write into our own database?"""
-        return self.gate is None
+        return isinstance(self.provider, CapturingProvider)
 
     def passing(self) -> AbstractContextManager[Permit | None]:
         """Hold the right to one call; raise Unavailable where there is none now."""
@@ -73,7 +75,7 @@ def outlets_for(*, channel: Channel, mode: str) -> list[Outlet]:
     key = (channel, mode)
     known: dict[tuple[str, str], list[Outlet]] = _kept.__dict__.setdefault("outlets", {})
     if key not in known:
-        known[key] = _build(channel) if mode == "live" else [_simulator(channel)]
+        known[key] = _build(channel) if mode == "live" else _build_for_tests(channel)
     return known[key]
 
 
@@ -147,23 +149,24 @@ def _urls_of(channel: Channel) -> list[ProviderUrl]:
 
 def _build(channel: Channel) -> list[Outlet]:
     return [
-        Outlet(
-            provider=build_provider(
-                url,
-                channel=channel,
-                store=lambda message, name=url.name: keep_captured(message, provider=name),
-            ),
-            gate=gate_for(url),
-        )
+        Outlet(provider=_build_provider(url, channel), gate=gate_for(url))
         for url in _urls_of(channel)
     ]
 
 
-def _simulator(channel: Channel) -> Outlet:
-    provider = CapturingProvider[Any](
-        name="test", channel=channel, store=lambda message: keep_captured(message, provider="test")
-    )
-    return Outlet(provider=provider)
+def _build_for_tests(channel: Channel) -> list[Outlet]:
+    """What test keys send goes nowhere, and the recipients of the simulator answer."""
+    return [Outlet(provider=_build_simulator(channel, name="test"))]
+
+
+def _build_provider(url: ProviderUrl, channel: Channel) -> Any:
+    if url.scheme == "capture" and is_playground():
+        return _build_simulator(channel, name=url.name)
+    return build_provider(url, channel=channel, store=partial(keep_captured, provider=url.name))
+
+
+def _build_simulator(channel: Channel, *, name: str) -> Any:
+    return build_simulator(name=name, channel=channel, store=partial(keep_captured, provider=name))
 
 
 def _as_dict(message: EmailMessage | PushMessage) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import structlog
 from apps.delivery.providers.contract import (
     EmailMessage,
     Misconfigured,
+    NotHosted,
     Permanent,
     ProviderError,
     PushMessage,
@@ -99,9 +100,11 @@ def _attempt(
 ) -> Attempt:
     """Try the providers in order, always from the first.
 
-    One that takes no calls now, fails for the moment or is misconfigured moves on to the next.
+    One that takes no calls now, fails for the moment or is misconfigured moves on to the next. One
+    that cannot send this message at all counts only where there is no other.
     """
     attempt = Attempt(target=target)
+    unable: tuple[str, NotHosted] | None = None
     for outlet in outlets:
         permit: Permit | None = None
         try:
@@ -111,6 +114,8 @@ def _attempt(
                     attempt.provider_message_id = outlet.send(target.message, foreseen)
         except Unavailable as held:
             attempt.held.append(held)
+        except NotHosted as error:
+            unable = (outlet.name, error)
         except ProviderError as error:
             is_trial = permit is not None and permit.is_trial
             _note_failure(attempt, outlet.name, error, is_trial=is_trial)
@@ -119,6 +124,8 @@ def _attempt(
         else:
             attempt.is_sent, attempt.provider, attempt.error = True, outlet.name, None
             break
+    if unable and not (attempt.is_sent or attempt.tried or attempt.held):
+        _note_failure(attempt, *unable, is_trial=False)
     return attempt
 
 

@@ -27,21 +27,34 @@ def call_side_by_side(
     """Make the calls, `at_once` of them at a time, and yield what they were about as they end.
 
     What is yielded beside it returns what the call returned, or raises what it raised. `meanwhile`
-    is called again and again while there is nothing to yield. Where the caller leaves, or
-    `meanwhile` or `jobs` raise, nothing more is begun, and this ends when the last call has.
+    is called again and again while there is nothing to yield. A job is asked for when there is
+    room for it; where `jobs` raises, what is under way is yielded first. Where the caller leaves
+    or `meanwhile` raises, nothing more is begun, and this ends when the last call has.
     """
     ended: SimpleQueue[tuple[Subject, Future[Result]]] = SimpleQueue()
     under_way: set[Future[Result]] = set()
+    faults: list[Exception] = []
     try:
-        for subject, call in jobs:
+        for subject, call in _until_fault(jobs, faults):
+            under_way.add(_begin(subject, call, ended, at_once))
             if len(under_way) >= at_once:
                 yield _take_ended(ended, under_way, meanwhile)
-            under_way.add(_begin(subject, call, ended, at_once))
         while under_way:
             yield _take_ended(ended, under_way, meanwhile)
     finally:
         for future in under_way:
             future.exception()  # waits
+    for fault in faults:
+        raise fault
+
+
+def _until_fault(
+    jobs: Iterable[Job[Subject, Result]], faults: list[Exception]
+) -> Iterator[Job[Subject, Result]]:
+    try:
+        yield from jobs
+    except Exception as fault:  # noqa: BLE001  # raised when what is under way has ended
+        faults.append(fault)
 
 
 def _begin(

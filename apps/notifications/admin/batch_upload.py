@@ -62,7 +62,8 @@ class UploadPage:
             return self._show_upload(request, form, check=check)
         for _ in islice(check_rows(file, csv=csv, upload=upload, principal=principal), 1):
             pass  # a template that is none, or another channel's: before there is a batch
-        batch, _ = open_batch(upload=upload, csv=csv, principal=principal)
+        batch = open_batch(upload=upload, csv=csv, principal=principal)
+        log_intervention(request, [batch], message="Uploaded a CSV file")
         for _ in send_rows(file, csv=csv, upload=upload, batch=batch, principal=principal):
             pass
         batch.refresh_from_db()
@@ -110,7 +111,6 @@ def _check(file: BinaryIO, csv: CsvFile, upload: Upload, principal: Principal) -
 
 
 def _tell(request: HttpRequest, batch: Batch) -> None:
-    log_intervention(request, [batch], message="Uploaded a CSV file")
     answer = batch.answer
     told = (
         f"{answer['accepted']} accepted, {answer['skipped']} skipped,"

@@ -27,6 +27,7 @@ _REASONS: Final = {
     "user_inactive": "The user is deactivated.",
     "user_gone": "The user was erased.",
     "missing_variables": "The template needs variables that were not given.",
+    "rendering_failed": "The template cannot be rendered with these variables.",
     "receipt": "The provider reported this.",
 }
 _CODES: Final = {
@@ -40,6 +41,8 @@ _CODES: Final = {
     "invalid_recipient": "The provider says that this is no address.",
     "invalid_sender": "The provider refuses our sender address.",
     "invalid_content": "The provider refuses the content.",
+    "invalid_request": "The provider's settings make no call that could be sent.",
+    "template_not_hosted": "This provider keeps no template for it, and there is no other text.",
     "invalid_header": "A header could not be written.",
     "undecryptable": "No encryption key opens it: check FIELD_ENCRYPTION_KEYS.",
     "http_429": "The provider asks for fewer calls.",

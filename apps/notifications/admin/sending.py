@@ -1,9 +1,11 @@
 """The page that sends one notification by hand, through the same accept as the API."""
 
 from typing import Any, cast
+from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -30,7 +32,7 @@ class SendingPage:
             raise PermissionDenied
         version = _find_chosen(request)
         if version is None:
-            return self._show_sending(request, offered=_list_offered(request))
+            return self._show_sending(request, offered=_find_offered(request)[:MOST_OFFERED])
         form = SendForm(request.POST or None, version=version)
         if request.method == "POST" and form.is_valid():
             row = _accept(request, form, version)
@@ -68,12 +70,12 @@ def _accept(request: HttpRequest, form: SendForm, version: TemplateVersion) -> N
     return row
 
 
-def _list_offered(request: HttpRequest) -> list[Template]:
+def _find_offered(request: HttpRequest) -> QuerySet[Template]:
     own = seen_organization(request)
     templates = Template.objects.filter(deleted_at=None, versions__is_published=True).distinct()
     if own is not None:
         templates = templates.filter(organization=own)
-    return list(templates.select_related("organization").order_by("code")[:MOST_OFFERED])
+    return templates.select_related("organization").order_by("code")
 
 
 def _find_chosen(request: HttpRequest) -> TemplateVersion | None:
@@ -81,7 +83,10 @@ def _find_chosen(request: HttpRequest) -> TemplateVersion | None:
     text = request.GET.get("template", "")
     if not text:
         return None
-    chosen = next((each for each in _list_offered(request) if str(each.pk) == text), None)
+    try:
+        chosen = _find_offered(request).filter(pk=UUID(text)).first()
+    except ValueError as error:
+        raise Http404("no such template") from error
     if chosen is None:
         raise Http404("no such template")
     try:

@@ -16,6 +16,7 @@ from unfold.widgets import (
 
 from apps.notifications.services.orders import Address, ChannelName, NotificationOrder
 from apps.templates.models import TemplateVersion
+from apps.templates.rendering import RenderingError, read_plain_json
 from apps.templates.services import require_variables
 from apps.users.services import find_user_by_email
 from notifier.authentication import Mode, Principal
@@ -133,12 +134,10 @@ class VariableField(forms.CharField):
 
     def clean(self, value: Any) -> Any:
         text = super().clean(value)
-        if self._is_text:
-            return text
         try:
-            return json.loads(text)
-        except ValueError as error:
-            raise forms.ValidationError(f"not JSON: {error}") from error
+            return text if self._is_text else read_plain_json(text)
+        except RenderingError as error:
+            raise forms.ValidationError(error.message) from error
 
 
 def list_variables(version: TemplateVersion) -> list[str]:

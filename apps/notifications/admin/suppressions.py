@@ -34,7 +34,7 @@ class NewSuppressionForm(forms.ModelForm):  # type: ignore[type-arg]  # generic 
     def clean(self) -> dict[str, Any]:
         """Fold the address as the rest of the product does, and see that it is new."""
         values: dict[str, Any] = super().clean() or self.cleaned_data
-        if {"address", "channel"} <= set(values):
+        if {"organization", "address", "channel"} <= set(values):
             try:
                 values["address"] = fold_address(values["address"], channel=values["channel"])
             except InvalidRequest as error:
@@ -47,7 +47,7 @@ class NewSuppressionForm(forms.ModelForm):  # type: ignore[type-arg]  # generic 
         """Look it up by its index: the address itself is sealed, and cannot be compared."""
         self.instance.address_index = index_address(values["address"])
         known = Suppression.objects.filter(
-            organization=values.get("organization"),
+            organization=values["organization"],
             channel=values["channel"],
             address_index=self.instance.address_index,
             cause=values.get("cause"),
@@ -108,7 +108,8 @@ class SuppressionAdmin(RecordedPages, OrganizationPages, ModelAdmin):
         return show_time(entry.created_at)
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        return NewSuppressionForm if obj is None else super().get_form(request, obj, **kwargs)
+        options = {**kwargs, "form": NewSuppressionForm} if obj is None else kwargs
+        return super().get_form(request, obj, **options)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return NewSuppressionForm.Meta.fields if obj is None else self.fields

@@ -82,6 +82,7 @@ def send_csv(options: Mapping[str, Any], *, sender: Principal, out: OutputWrappe
             raise CommandError("--rejected: that is the file to send")
         found = inspect_csv(file)
         upload = _describe_upload(options, found)
+        _clear_rejected(_rejected_path(options, path))
         chunks, batch_id = _begin(file, found, upload, sender, dry=options["dry_run"])
         totals = _work_through(chunks, found, _rejected_path(options, path))
     _show(out, options, totals, upload=upload, batch_id=batch_id)
@@ -120,13 +121,12 @@ def _begin(
     if dry:
         return check, None
     next(check)
-    batch, _ = open_batch(upload=upload, csv=found, principal=sender)
+    batch = open_batch(upload=upload, csv=found, principal=sender)
     return send_rows(file, csv=found, upload=upload, batch=batch, principal=sender), batch.pk
 
 
 def _work_through(chunks: Iterable[ChunkResult], found: CsvFile, path: Path) -> Totals:
     totals = Totals()
-    path.unlink(missing_ok=True)  # of an earlier run: each one says all there is to say
     with _open_bar() as bar:
         task = bar.add_task("Rows", total=found.rows)
         for chunk in chunks:
@@ -139,6 +139,17 @@ def _work_through(chunks: Iterable[ChunkResult], found: CsvFile, path: Path) -> 
 
 def _rejected_path(options: Mapping[str, Any], path: Path) -> Path:
     return Path(options["rejected"] or path.with_name(f"{path.stem}.rejected.csv"))
+
+
+def _clear_rejected(path: Path) -> None:
+    """Remove an earlier run's report, and find out now whether this run can write one."""
+    if path.exists() and not path.is_file():  # a device would be gone
+        raise CommandError(f"--rejected: not a file: {path}")
+    try:
+        path.touch()
+        path.unlink()
+    except OSError as error:
+        raise CommandError(f"--rejected: {error.strerror}: {path}") from error
 
 
 def _append_rejected(path: Path, rejected: Iterable[Rejection], found: CsvFile) -> None:

@@ -3,10 +3,7 @@
 On PostgreSQL both are one statement; on SQLite one short transaction.
 """
 
-import functools
-import itertools
 import json
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +11,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from notifier.prepared import run_prepared
+from notifier.prepared import number_places, run_prepared
 from notifier.sql import (
     CHANNEL_OF_WAKEUPS,
     as_uuid,
@@ -105,14 +102,7 @@ def run_often(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     if not is_postgresql():
         return run(sql, parameters)
     connection.close_if_health_check_failed()  # as Django does before its own, once a task
-    return run_prepared(_number_parameters(sql), parameters)
-
-
-@functools.lru_cache(maxsize=64)
-def _number_parameters(sql: str) -> str:
-    """Return the statement with `$1`, `$2` … for each `%s`."""
-    numbers = itertools.count(1)
-    return re.sub("%s", lambda _: f"${next(numbers)}", sql)
+    return run_prepared(number_places(sql), parameters)
 
 
 def as_datetime(value: Any) -> datetime:

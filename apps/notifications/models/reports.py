@@ -70,14 +70,14 @@ def _suppress_reported(rows: Sequence[Mapping[str, Any]]) -> None:
     """Put the addresses of hard bounces, complaints and unsubscriptions on the list.
 
     The address is the one that the notification was accepted for: a report about it never
-    suppresses another one.
+    suppresses another one. What test keys sent suppresses nobody.
     """
     causes = {(row["id"], cause): row for row in rows if (cause := _cause_of(row))}
     found = _load_addressed({notification_id for notification_id, _ in causes})
     entries = [
         _describe_suppression(found[notification_id], cause, row)
         for (notification_id, cause), row in causes.items()
-        if notification_id in found and found[notification_id].recipient_index
+        if notification_id in found and _may_suppress(found[notification_id])
     ]
     # In one order for everybody: two workers with the same addresses must not wait for each other.
     entries.sort(key=lambda entry: (entry.organization_id, entry.address_index, entry.cause))
@@ -85,11 +85,17 @@ def _suppress_reported(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _load_addressed(ids: Collection[UUID]) -> dict[UUID, Notification]:
-    rows = Notification.objects.only("organization_id", "channel", "recipient", "recipient_index")
+    rows = Notification.objects.only(
+        "organization_id", "channel", "mode", "recipient", "recipient_index"
+    )
     try:
         return rows.in_bulk(list(ids))
     except Undecryptable:  # logged where it was raised; one such row must not stop the others
         return {row.pk: row for row in rows.defer("recipient").filter(pk__in=ids)}
+
+
+def _may_suppress(notification: Notification) -> bool:
+    return bool(notification.recipient_index) and notification.mode == "live"
 
 
 def _read_address(notification: Notification) -> str:

@@ -1,6 +1,5 @@
 """The suppression list: addresses that get nothing any more, or nothing of kind `marketing`."""
 
-from collections.abc import Iterable
 from typing import Final, Self
 from uuid import UUID
 
@@ -16,7 +15,6 @@ from notifier.models import Organization
 
 # Room for a folded address (see `email_key`), and for any device token in use.
 MAX_SUPPRESSED: Final = 4 * MAX_ADDRESS
-AddressKey = tuple[UUID, str, str]  # organization, channel, index of the folded address
 
 
 class Cause(models.TextChoices):
@@ -43,13 +41,6 @@ SCOPE_OF_CAUSE: Final = {
 class SuppressionQuerySet(models.QuerySet["Suppression"]):
     def in_organization(self, organization_id: UUID) -> Self:
         return self.filter(organization_id=organization_id)
-
-    def touching(self, keys: Iterable[AddressKey]) -> Self:
-        """What may concern any of these addresses: each row's own key has the last word."""
-        organizations, channels, indexes = (set(part) for part in zip(*keys, strict=True))
-        return self.filter(
-            organization_id__in=organizations, channel__in=channels, address_index__in=indexes
-        )
 
 
 def index_address(folded: str) -> str:

@@ -36,18 +36,20 @@ class Accepted:
     replayed: bool = False
 
 
-def accept_notification(*, order: NotificationOrder, principal: Principal) -> Accepted:
+def accept_notification(
+    *, order: NotificationOrder, principal: Principal, is_trial: bool = False
+) -> Accepted:
     """Store one notification; it will reach exactly one final state.
 
     The same `request_id` with the same order returns the first answer again; with another order
     it raises IdempotencyMismatch. Raises RateLimited where the recipient was written to too often;
-    for the other errors see `prepare_row`.
+    for the other errors see `prepare_row`. A trial's content may hold all that a version may.
     """
     require_right(order, principal)  # before a replay could tell what was accepted
     earlier = find_earlier([order.request_id], principal)
     if order.request_id in earlier:
         return _replay(earlier[order.request_id], order, principal)
-    preparation = Preparation(principal=principal)
+    preparation = Preparation(principal=principal, is_trial=is_trial)
     users = {order.user_id} if order.user_id else set()
     preparation.load_users(users, channel=order.notification_type)
     row = prepare_row(order, preparation)

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import BooleanField
 from django.db.models.expressions import RawSQL
 
-from apps.notifications.models import Suppression
+from apps.notifications.models import Notification, Suppression
 from apps.users.models import Device, User
 from notifier.sql import encode_ids, ids_sql, is_postgresql
 from notifier.sql_arrays import encode_array
@@ -52,11 +52,21 @@ def find_suppressed(
 ) -> dict[str, set[str]]:
     """Return the scopes of the suppressions of these addresses, by the address's index."""
     mine = Suppression.objects.in_organization(organization_id).filter(channel=channel)
-    rows = mine.filter(_has_index(indexes)).order_by().values_list("address_index", "scope")
+    column = "notifications_suppression.address_index"
+    rows = mine.filter(_has_text(column, indexes)).order_by().values_list("address_index", "scope")
     found: dict[str, set[str]] = {}
     for index, scope in rows:
         found.setdefault(index, set()).add(scope)
     return found
+
+
+def find_used(request_ids: Collection[str], *, organization_id: UUID) -> set[str | None]:
+    """Return which of these request ids stand for a notification already."""
+    if not request_ids:
+        return set()
+    mine = Notification.objects.in_organization(organization_id).order_by()
+    column = "notifications_notification.request_id"
+    return set(mine.filter(_has_text(column, request_ids)).values_list("request_id", flat=True))
 
 
 def _has_id(column: str, ids: Collection[UUID]) -> RawSQL:
@@ -66,11 +76,10 @@ def _has_id(column: str, ids: Collection[UUID]) -> RawSQL:
     return _condition(f"{column} IN ({ids_sql()})", encode_ids(list(ids)))
 
 
-def _has_index(indexes: Collection[str]) -> RawSQL:
-    column = "notifications_suppression.address_index"
+def _has_text(column: str, texts: Collection[str]) -> RawSQL:
     if is_postgresql():
-        return _condition(f"{column} = ANY(%s::text[])", encode_array(list(indexes)))
-    return _condition(f"{column} IN ({ids_sql()})", f"[{encode_array(list(indexes))[1:-1]}]")
+        return _condition(f"{column} = ANY(%s::text[])", encode_array(list(texts)))
+    return _condition(f"{column} IN ({ids_sql()})", f"[{encode_array(list(texts))[1:-1]}]")
 
 
 def _condition(sql: str, parameter: str) -> RawSQL:

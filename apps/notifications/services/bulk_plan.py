@@ -9,7 +9,7 @@ import msgspec
 from apps.notifications.models import Status
 from apps.notifications.models.transitions import insert_batch
 from apps.notifications.services.accepting import find_earlier
-from apps.notifications.services.bulk_lookups import find_suppressed
+from apps.notifications.services.bulk_lookups import find_used
 from apps.notifications.services.bulk_rows import BulkRows
 from apps.notifications.services.orders import BulkRecipient, UnreadBulkOrder, order_of_recipient
 from apps.notifications.services.preparing import (
@@ -17,14 +17,12 @@ from apps.notifications.services.preparing import (
     Row,
     prepare_row,
     require_channel,
+    skip_suppressed,
 )
 from apps.notifications.services.recipient_limits import find_overwritten
-from apps.notifications.services.suppressing import covers
-from apps.templates.models import Template
-from apps.templates.services import get_template
 from notifier.api.bodies import convert_part
 from notifier.authentication import Principal
-from notifier.errors import IdempotencyMismatch, InvalidRequest, NotFound, NotifierError
+from notifier.errors import IdempotencyMismatch, InvalidRequest, NotifierError
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,10 +48,10 @@ def plan_rows(order: UnreadBulkOrder, preparation: Preparation, *, counts: bool 
     What is only looked at (`counts=False`) does not count against limits.
     Raises NotFound for an unknown template and Unprocessable for one of the other channel.
     """
-    require_channel(_find_template(order, preparation), order.notification_type)
+    require_channel(preparation.load_template(order.template_code), order.notification_type)
     plan = Plan()
     _describe_rows(plan, order, preparation)
-    _skip_suppressed(plan, preparation)
+    skip_suppressed(plan.rows.values(), preparation)
     if counts:
         _reject_overwritten(plan, preparation.principal)
     return plan
@@ -69,15 +67,6 @@ def store_rows(plan: Plan, principal: Principal) -> Stored:
     skipped = sum(row["status"] == Status.SKIPPED for row in new)
     replayed = 0 if new is rows else _count_replayed(plan, ids, principal)
     return Stored(accepted=len(new) - skipped, skipped=skipped, replayed=replayed)
-
-
-def _find_template(order: UnreadBulkOrder, preparation: Preparation) -> Template:
-    """Return the template; that none of its versions is published is told row by row."""
-    try:
-        return preparation.version(order.template_code, None).template
-    except NotFound:
-        organization_id = preparation.principal.organization_id
-        return get_template(organization_id=organization_id, code=order.template_code)
 
 
 def _describe_rows(plan: Plan, order: UnreadBulkOrder, preparation: Preparation) -> None:
@@ -120,31 +109,17 @@ def _prepare_unusual(
             plan.rejected[index] = error
 
 
-def _skip_suppressed(plan: Plan, preparation: Preparation) -> None:
-    """As `skip_suppressed` does, for many rows of one organization and channel."""
-    waiting = [
-        row
-        for row in plan.rows.values()
-        if row["recipient_index"] and row["status"] == Status.PENDING
-    ]
-    if not waiting:
-        return
-    scopes = find_suppressed(
-        {row["recipient_index"] for row in waiting},
-        organization_id=preparation.principal.organization_id,
-        channel=waiting[0]["channel"],
-    )
-    marketing = preparation.marketing_versions() if scopes else set()
-    for row in waiting if scopes else ():
-        found = scopes.get(row["recipient_index"], ())
-        if covers(found, marketing=row["template_version_id"] in marketing):
-            row |= {"status": Status.SKIPPED, "reason": "suppressed"}
-
-
 def _reject_overwritten(plan: Plan, principal: Principal) -> None:
-    refused = find_overwritten(plan.rows.values(), principal)
+    refused = find_overwritten(_list_new(plan, principal), principal)
     for index in [i for i, row in plan.rows.items() if row["id"] in refused] if refused else ():
         plan.rejected[index] = refused[plan.rows.pop(index)["id"]]
+
+
+def _list_new(plan: Plan, principal: Principal) -> Iterator[Row]:
+    """Yield the rows that were not accepted before; looked up only where there is a limit."""
+    request_ids = {row["request_id"] for row in plan.rows.values()} - {None}
+    used = find_used(request_ids, organization_id=principal.organization_id)
+    yield from (row for row in plan.rows.values() if row["request_id"] not in used)
 
 
 def _count_replayed(plan: Plan, stored: set[UUID], principal: Principal) -> int:

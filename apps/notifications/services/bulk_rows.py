@@ -79,7 +79,8 @@ class BulkRows:
             priority=order.priority,
         )
         self._shared = describe_order(self._order, preparation)
-        self._messages: dict[str | None, _Message] = {}
+        self._messages: dict[str | None, _Message] = {}  # by what rows ask for
+        self._made: dict[UUID, _Message] = {}  # by version: many languages come to one
         self._users: dict[UUID, KnownUser] = {}
         self._owners: set[UUID] = set()
 
@@ -132,8 +133,10 @@ class BulkRows:
     def _find_message(self, language: str | None) -> _Message:
         if language not in self._messages:
             version = self._preparation.version(self._order.template_code or "", language)
-            require_channel(version.template, self._order.notification_type)
-            self._messages[language] = _Message.of(version)
+            if version.pk not in self._made:
+                require_channel(version.template, self._order.notification_type)
+                self._made[version.pk] = _Message.of(version)
+            self._messages[language] = self._made[version.pk]
         return self._messages[language]
 
     def _reason_to_skip(self, user_id: UUID | None, user: KnownUser) -> str:

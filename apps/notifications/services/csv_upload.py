@@ -63,14 +63,16 @@ def name_upload(csv: CsvFile, *, channel: str, template_code: str) -> str:
     return f"csv-{sha256(what.encode()).hexdigest()[:24]}"
 
 
-def open_batch(*, upload: Upload, csv: CsvFile, principal: Principal) -> tuple[Batch, bool]:
-    """Return the upload's batch, and whether it is new.
+@transaction.atomic
+def open_batch(*, upload: Upload, csv: CsvFile, principal: Principal) -> Batch:
+    """Return the upload's batch, with the counts of this run at zero.
 
     Raises IdempotencyMismatch where the name was used for another file or other options.
     """
     about = [csv.digest, upload.channel, upload.template_code, str(upload.priority)]
     digest = blind_index("|".join([*about, upload.language or "", principal.mode]))
-    batch, is_new = Batch.objects.get_or_create(
+    # Locked: another run of the same upload may be counting into it.
+    batch, _ = Batch.objects.select_for_update().get_or_create(
         organization_id=principal.organization_id,
         request_id=upload.name,
         defaults={"channel": upload.channel, "request_digest": digest},
@@ -84,7 +86,7 @@ def open_batch(*, upload: Upload, csv: CsvFile, principal: Principal) -> tuple[B
     kept = {name: batch.answer.get(name, 0) for name in ("accepted", "skipped")}
     batch.answer = {"batch_id": str(batch.pk), **kept, **found}
     batch.save(update_fields=["answer"])
-    return batch, is_new
+    return batch
 
 
 def send_rows(

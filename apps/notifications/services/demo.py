@@ -11,21 +11,25 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from apps.notifications.services.demo_content import PEOPLE, TEMPLATES, DemoTemplate
+from apps.notifications.services.demo_content import TEMPLATES, DemoTemplate
+from apps.notifications.services.demo_history import ensure_history
+from apps.notifications.services.demo_people import PEOPLE
 from apps.templates.services import add_version, create_template, get_template, publish_version
 from apps.users.models import ApiKey, User
 from apps.users.services import (
+    NewAccount,
     authenticate_key,
     create_account,
     create_api_key,
     find_user_by_email,
     get_organization,
 )
-from notifier.authentication import SCOPES, Principal
+from notifier.authentication import SCOPES, Mode, Principal
 from notifier.errors import NotFound, Unauthenticated
 
 OPERATOR_EMAIL = "admin@example.org"
-KEY_NAME = "demo"
+KEY_NAMES: dict[Mode, str] = {"live": "demo", "test": "demo (test)"}
+_KEPT_KEYS: tuple[tuple[str, Mode], ...] = (("api_key", "live"), ("test_api_key", "test"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,7 @@ class Demo:
 
     organization: str
     api_key: str
+    test_api_key: str  # what it sends stays here, and simulator.test answers it
     operator_email: str
     operator_password: str | None
     is_new: bool  # was the operator made just now
@@ -50,12 +55,18 @@ def seed_demo(*, var: Path, now: datetime) -> Demo:
         organization = get_organization(slug=settings.DEFAULT_ORGANIZATION_SLUG)
         seeder = Principal(organization_id=organization.pk, scopes=frozenset(SCOPES))
         password, is_new = _ensure_operator(known.get("operator_password"))
-        _ensure_people(seeder)
+        people = _ensure_people(seeder)
         for template in TEMPLATES:
             _ensure_template(template, organization_id=organization.pk, now=now)
+        ensure_history(organization_id=organization.pk, people=people, now=now)
+        live, test = (
+            _ensure_key(known.get(name), mode=mode, organization_id=organization.pk, now=now)
+            for name, mode in _KEPT_KEYS
+        )
         demo = Demo(
             organization=organization.slug,
-            api_key=_ensure_key(known.get("api_key"), organization_id=organization.pk, now=now),
+            api_key=live,
+            test_api_key=test,
             operator_email=OPERATOR_EMAIL,
             operator_password=password,
             is_new=is_new,
@@ -75,12 +86,15 @@ def _ensure_operator(known_password: str | None) -> tuple[str | None, bool]:
     return (known_password if is_known else None), False
 
 
-def _ensure_people(seeder: Principal) -> None:
-    for person in PEOPLE:
-        try:
-            find_user_by_email(caller=seeder, email=person.email)
-        except NotFound:
-            create_account(caller=seeder, account=person)
+def _ensure_people(seeder: Principal) -> list[User]:
+    return [_ensure_person(person, seeder) for person in PEOPLE]
+
+
+def _ensure_person(person: NewAccount, seeder: Principal) -> User:
+    try:
+        return find_user_by_email(caller=seeder, email=person.email)
+    except NotFound:
+        return create_account(caller=seeder, account=person)
 
 
 def _ensure_template(template: DemoTemplate, *, organization_id: UUID, now: datetime) -> None:
@@ -93,6 +107,7 @@ def _ensure_template(template: DemoTemplate, *, organization_id: UUID, now: date
             code=template.code,
             channel=template.channel,
             name=template.name,
+            kind=template.kind,
             version=first,
             now=now,
         )
@@ -103,16 +118,16 @@ def _ensure_template(template: DemoTemplate, *, organization_id: UUID, now: date
             )
 
 
-def _ensure_key(known: str | None, *, organization_id: UUID, now: datetime) -> str:
+def _ensure_key(known: str | None, *, mode: Mode, organization_id: UUID, now: datetime) -> str:
     """Return the known key if it still opens this organization, else a new one in its place."""
     if known is not None and _is_usable(known, organization_id):
         return known
-    ApiKey.objects.filter(organization_id=organization_id, name=KEY_NAME).revoke(now)
+    ApiKey.objects.filter(organization_id=organization_id, name=KEY_NAMES[mode]).revoke(now)
     _, secret = create_api_key(
         organization_id=organization_id,
-        name=KEY_NAME,
+        name=KEY_NAMES[mode],
         scopes=SCOPES,
-        mode="live",
+        mode=mode,
         created_by_id=None,
         expires_at=None,
         now=now,

@@ -1,11 +1,10 @@
-"""What the demo installation holds: three people, and templates that show what templates can."""
+"""The templates of the demo, which show what templates can, and the order to begin with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from apps.templates.services import NewVersion
-from apps.users.services import NewAccount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,31 +15,8 @@ class DemoTemplate:
     channel: str
     name: str
     versions: tuple[NewVersion, ...]
+    kind: str = "transactional"
 
-
-PEOPLE = (
-    NewAccount(
-        email="ada@example.org",
-        name="Ada Lovelace",
-        push_token="demo-token-of-adas-android",  # noqa: S106  # no device has it
-        platform="android",
-        timezone="Europe/London",
-    ),
-    NewAccount(
-        email="grace@example.org",
-        name="Grace Hopper",
-        language="pt-BR",
-        push_token="demo-token-of-graces-iphone",  # noqa: S106  # no device has it
-        platform="ios",
-        timezone="America/Sao_Paulo",
-    ),
-    NewAccount(
-        email="linus@example.org",
-        name="Linus Torvalds",
-        push_enabled=False,
-        timezone="Europe/Helsinki",
-    ),
-)
 
 _PAGE = """<!doctype html>
 <html lang="[language]">
@@ -174,10 +150,68 @@ _ORDER_SHIPPED = DemoTemplate(
             },
             sample_variables={"name": "Ada", "order": "1812", "day": "tomorrow"},
         ),
+        NewVersion(
+            language="pt-BR",
+            content={
+                "title": "Seu pedido está a caminho",
+                "body": "{{ name }}, o pedido {{ order }} chega {{ day | default: 'em breve' }}.",
+                "image": "https://example.org/images/parcel.png",
+                "link": "https://example.org/orders/{{ order | url_encode }}",
+                "data": {"order": "{{ order }}", "screen": "order"},
+            },
+            sample_variables={"name": "Grace", "order": "1812", "day": "amanhã"},
+        ),
     ),
 )
 
-TEMPLATES = (_WELCOME, _PASSWORD_RESET, _ORDER_SHIPPED)
+_NEWSLETTER = DemoTemplate(
+    code="newsletter",
+    channel="email",
+    name="Newsletter",
+    kind="marketing",
+    versions=(
+        NewVersion(
+            language="en",
+            content={
+                "subject": "{{ name }}, what is new in {{ month }}",
+                "html": _build_page(
+                    language="en",
+                    title="What is new in {{ month }}",
+                    opening="Hello {{ name }}, three things that we have made for you.",
+                    button="Read on",
+                    closing="Your mail program offers to unsubscribe: one click, and it is done.",
+                    footer="You receive this mail because you asked for our news.",
+                ),
+            },
+            sample_variables={
+                "name": "Ada",
+                "month": "May",
+                "link": "https://example.org/news",
+            },
+        ),
+        NewVersion(
+            language="pt-BR",
+            content={
+                "subject": "{{ name }}, as novidades de {{ month }}",
+                "html": _build_page(
+                    language="pt-BR",
+                    title="As novidades de {{ month }}",
+                    opening="Olá, {{ name }}! Três coisas que fizemos para você.",
+                    button="Ler mais",
+                    closing="Seu programa de e-mail permite sair da lista com um clique.",
+                    footer="Você recebe este e-mail porque pediu nossas novidades.",
+                ),
+            },
+            sample_variables={
+                "name": "Grace",
+                "month": "maio",
+                "link": "https://example.org/novidades",
+            },
+        ),
+    ),
+)
+
+TEMPLATES = (_WELCOME, _PASSWORD_RESET, _ORDER_SHIPPED, _NEWSLETTER)
 
 # The order that the welcome screen shows as a curl.
 FIRST_ORDER: Mapping[str, Any] = {

@@ -8,11 +8,19 @@ from uuid import UUID
 from django.utils import timezone
 
 from apps.notifications.models import Status
-from apps.notifications.models.suppression import AddressKey, index_address
+from apps.notifications.models.suppression import index_address
+from apps.notifications.services.bulk_lookups import find_suppressed
 from apps.notifications.services.orders import NotificationOrder, as_utc, fingerprint
-from apps.notifications.services.suppressing import covers, find_scopes, is_marketing
+from apps.notifications.services.suppressing import covers, is_marketing
 from apps.templates.models import Template, TemplateVersion
-from apps.templates.services import find_published, require_renderable, require_variables
+from apps.templates.rendering import FOR_TEMPLATES_ALONE
+from apps.templates.services import (
+    PublishedVersions,
+    find_published,
+    load_published,
+    require_renderable,
+    require_variables,
+)
 from apps.templates.services.content import require_plain_variables
 from apps.users.models import Device, User, index_email
 from notifier.addresses import normalise_email
@@ -48,8 +56,10 @@ class Preparation:
 
     principal: Principal
     batch_id: UUID | None = None
+    is_trial: bool = False  # content of a template's author, with all that versions may hold
     users: Mapping[UUID, Addressee] = field(default_factory=dict)
     with_devices: set[UUID] = field(default_factory=set)
+    templates: dict[str, PublishedVersions] = field(default_factory=dict)
     versions: dict[tuple[str, str | None], TemplateVersion | NotFound] = field(
         default_factory=dict
     )
@@ -72,6 +82,13 @@ class Preparation:
             raise NotFound("no such user")
         return self.users[user_id]
 
+    def load_template(self, code: str) -> Template:
+        """Look up all of a template that rows in any languages may need; raise NotFound."""
+        self.templates[code] = load_published(
+            organization_id=self.principal.organization_id, code=code
+        )
+        return self.templates[code].template
+
     def version(self, code: str, language: str | None) -> TemplateVersion:
         key = (code, language)
         if key not in self.versions:
@@ -89,11 +106,13 @@ class Preparation:
     def _find_version(self, code: str, language: str | None) -> TemplateVersion | NotFound:
         """A miss is remembered too: ten thousand rows may have the same."""
         try:
+            if code in self.templates:
+                return self.templates[code].find(language)
             return find_published(
                 organization_id=self.principal.organization_id, code=code, language=language
             )
         except NotFound as error:
-            return error
+            return NotFound(error.message)  # without its frames
 
 
 def prepare_row(order: NotificationOrder, preparation: Preparation) -> Row:
@@ -114,24 +133,23 @@ def prepare_row(order: NotificationOrder, preparation: Preparation) -> Row:
 
 
 def skip_suppressed(rows: Collection[Row], preparation: Preparation) -> None:
-    """Turn rows to suppressed addresses into `skipped` ones; one query for all of them.
+    """Turn rows of one channel to suppressed addresses into `skipped` ones, with one query.
 
     Pushes to users are left to the delivery, which looks at each of their devices.
     """
-    keys = {
-        row["id"]: _key_of(row)
-        for row in rows
-        if row["status"] == Status.PENDING and row["recipient_index"]
-    }
-    scopes, marketing = find_scopes(keys.values()), preparation.marketing_versions()
-    for row in rows if scopes else ():
-        found = scopes.get(keys[row["id"]], ()) if row["id"] in keys else ()
+    waiting = [row for row in rows if row["recipient_index"] and row["status"] == Status.PENDING]
+    if not waiting:
+        return
+    scopes = find_suppressed(
+        {row["recipient_index"] for row in waiting},
+        organization_id=preparation.principal.organization_id,
+        channel=waiting[0]["channel"],
+    )
+    marketing = preparation.marketing_versions() if scopes else set()
+    for row in waiting if scopes else ():
+        found = scopes.get(row["recipient_index"], ())
         if covers(found, marketing=row["template_version_id"] in marketing):
             row |= {"status": Status.SKIPPED, "reason": "suppressed"}
-
-
-def _key_of(row: Row) -> AddressKey:
-    return (row["organization_id"], row["channel"], row["recipient_index"])
 
 
 def require_right(order: NotificationOrder, principal: Principal) -> None:
@@ -218,6 +236,8 @@ def _describe_content(
         )
     require_plain_variables(order.metadata, name="metadata")
     if order.content is not None:
+        if not preparation.is_trial:
+            _require_loose_parts(order.content)
         return _describe_own_content(order, order.content)
     language = order.language or (user.language if user else None)
     version = preparation.version(order.template_code or "", language)
@@ -244,6 +264,14 @@ def _describe_own_content(order: NotificationOrder, content: dict[str, Any]) -> 
         "variables": order.variables,
         "delivery_guarantee": "at_least_once",
     }
+
+
+def _require_loose_parts(content: dict[str, Any]) -> None:
+    for part in FOR_TEMPLATES_ALONE:
+        if part in content:
+            raise InvalidRequest.of_field(
+                f"content.{part}", "only a stored template may have this"
+            )
 
 
 def _require_one_line(subject: object) -> None:

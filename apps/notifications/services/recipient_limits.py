@@ -4,7 +4,7 @@ Counted by organization, channel and address (or user, for pushes), whatever the
 it is what an abuser would do. People have a limit by default, programs have none: an operator's
 program may well send a thousand alerts to one mailbox, and its password resets, receipts and bulk
 sends go out whatever people asked for, since the two are counted apart. What is not to be sent
-(skipped, or a single request that was accepted before) does not count.
+(skipped, or accepted before under its `request_id`) does not count.
 """
 
 from collections import Counter

@@ -1,7 +1,6 @@
 """The suppression list: who is on it, and how one gets on and off."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from uuid import UUID
 
 import structlog
@@ -11,7 +10,6 @@ from apps.notifications.models import Cause, Channel, Suppression
 from apps.notifications.models.suppression import (
     MAX_SUPPRESSED,
     SCOPE_OF_CAUSE,
-    AddressKey,
     Scope,
     index_address,
 )
@@ -108,19 +106,6 @@ def _record(entry: Suppression, verb: str) -> None:
         organization_id=entry.organization_id,
         changes=describe_new(source=entry.source, **about),
     )
-
-
-def find_scopes(keys: Iterable[AddressKey]) -> Mapping[AddressKey, set[str]]:
-    """Return what is suppressed for each of these addresses, with one query for all of them."""
-    wanted = set(keys)
-    if not wanted:
-        return {}
-    found: defaultdict[AddressKey, set[str]] = defaultdict(set)
-    rows = Suppression.objects.touching(wanted).order_by()
-    columns = ("organization_id", "channel", "address_index", "scope")
-    for organization_id, channel, index, scope in rows.values_list(*columns):
-        found[(organization_id, channel, index)].add(scope)
-    return found
 
 
 def covers(scopes: Iterable[str], *, marketing: bool) -> bool:

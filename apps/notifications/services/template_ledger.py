@@ -47,7 +47,7 @@ class TemplateLedger:
         author = Principal(
             organization_id=trial.organization_id, scopes=frozenset(), user_id=trial.user_id
         )
-        accepted = accept_notification(order=order, principal=author)
+        accepted = accept_notification(order=order, principal=author, is_trial=True)
         return TrialAnswer(
             notification_id=accepted.notification_id,
             status=accepted.status,

@@ -7,12 +7,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from apps.templates.models import Template, TemplateVersion
+from notifier.organization_pages import seen_organization
 
 
 def visible_templates(request: HttpRequest) -> QuerySet[Template]:
     """Return the templates that exist for this person; the others answer 404."""
     templates = Template.objects.filter(deleted_at=None)
-    return templates if _is_operator(request) else templates.filter(**_own(request))
+    own = seen_organization(request)
+    return templates if own is None else templates.filter(organization=own)
 
 
 def visible_versions(request: HttpRequest) -> QuerySet[TemplateVersion]:
@@ -31,11 +33,3 @@ def find_template(request: HttpRequest, identity: str) -> Template | None:
 def organization_of(request: HttpRequest) -> UUID:
     user: Any = request.user  # whoever passed the admin's door has an organization
     return UUID(str(user.organization_id))
-
-
-def _is_operator(request: HttpRequest) -> bool:
-    return bool(getattr(request.user, "is_superuser", False))
-
-
-def _own(request: HttpRequest) -> dict[str, Any]:
-    return {"organization_id": organization_of(request)}

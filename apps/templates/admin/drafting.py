@@ -55,7 +55,7 @@ def try_draft(request: HttpRequest) -> HttpResponse:
 
 def try_version(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Send a stored version to whoever asks, and return to its page."""
-    _require_author(request)
+    _require_one_of(request, "templates.add_templateversion")
     version = get_object_or_404(visible_versions(request), pk=pk)
     try:
         answer = send_trial(_trial_of(request, version))
@@ -72,7 +72,7 @@ def _read_draft(request: HttpRequest) -> tuple[ContentForm, str, str]:
 
     404 for a template that does not exist for this person.
     """
-    _require_author(request)
+    _require_one_of(request, "templates.add_templateversion", "templates.add_template")
     form = ContentForm(request.POST)
     form.full_clean()
     if not (identity := request.POST.get("template", "")):
@@ -83,8 +83,8 @@ def _read_draft(request: HttpRequest) -> tuple[ContentForm, str, str]:
     return form, template.channel, template.code
 
 
-def _require_author(request: HttpRequest) -> None:
-    if not request.user.has_perm("templates.add_templateversion"):
+def _require_one_of(request: HttpRequest, *permissions: str) -> None:
+    if not any(request.user.has_perm(each) for each in permissions):
         raise PermissionDenied
 
 

@@ -7,11 +7,19 @@ from django import forms
 from django.forms.fields import InvalidJSONInput
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from apps.templates.rendering import RenderingError, read_plain_json
+
 FORMATS = [("html", "HTML"), ("mjml", "MJML"), ("markdown", "Markdown")]
 
 
 class TypedJsonField(forms.JSONField):
     """Shows refused JSON as it was typed: half a character, decoded, could not be shown at all."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return None if value in self.empty_values else read_plain_json(value)
+        except RenderingError as error:
+            raise forms.ValidationError(error.message) from error
 
     def bound_data(self, data: Any, initial: Any) -> Any:
         return InvalidJSONInput(data)

@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
-from apps.templates.admin.access import organization_of, visible_templates
+from apps.templates.admin.access import organization_of
 from apps.templates.admin.editing import EDITOR_MEDIA, describe_editor
 from apps.templates.admin.forms import ChangedTemplateForm, NewTemplateForm
 from apps.templates.admin.history import list_languages, list_versions_of
@@ -21,11 +21,11 @@ from apps.templates.services import (
     delete_template,
     update_template,
 )
-from notifier.models import Organization
+from notifier.organization_pages import OrganizationPages
 
 
 @admin.register(Template)
-class TemplateAdmin(ModelAdmin):
+class TemplateAdmin(OrganizationPages, ModelAdmin):
     list_display = ("code", "organization", "channel", "name", "kind", "updated_at")
     list_filter = ("channel", "kind", "organization")
     list_select_related = ("organization",)
@@ -42,13 +42,7 @@ class TemplateAdmin(ModelAdmin):
     add_fieldsets = ((None, {"fields": NewTemplateForm.Meta.fields}),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Template]:
-        return visible_templates(request).select_related("organization")
-
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if db_field.name == "organization" and not request.user.is_superuser:
-            own = Organization.objects.filter(pk=organization_of(request))
-            kwargs |= {"queryset": own, "initial": own.first()}
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+        return super().get_queryset(request).filter(deleted_at=None)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"organization": organization_of(request), "format": "html"}
@@ -75,9 +69,8 @@ class TemplateAdmin(ModelAdmin):
     def response_add(
         self, request: HttpRequest, obj: Template, post_url_continue: Any = None
     ) -> HttpResponse:
-        is_live = "_draft" not in request.POST
-        state = "its version 1 is live" if is_live else "its version 1 is a draft"
-        messages.success(request, f"{obj.code} is stored, and {state}")
+        state = "live" if _is_to_publish(request) else "a draft"
+        messages.success(request, f"{obj.code} is stored, and its version 1 is {state}")
         return redirect("admin:templates_template_change", obj.pk)
 
     def get_form(
@@ -128,6 +121,10 @@ def _describe_history(request: HttpRequest, template: Template) -> dict[str, Any
     }
 
 
+def _is_to_publish(request: HttpRequest) -> bool:
+    return "_draft" not in request.POST and may_publish(request)
+
+
 def _save_changes(template: Template, *, changed: list[str]) -> None:
     update_template(
         organization_id=template.organization_id,
@@ -149,7 +146,7 @@ def _save_new(request: HttpRequest, template: Template, form: NewTemplateForm) -
         now=timezone.now(),
         kind=template.kind,
         delivery_guarantee=template.delivery_guarantee,
-        publish="_draft" not in request.POST,
+        publish=_is_to_publish(request),
         created_by=request.user.pk,
     )
     template.pk = stored.pk  # the admin's history entry refers to the stored row

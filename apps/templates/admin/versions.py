@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -131,6 +132,8 @@ class VersionAdmin(ModelAdmin):
 
     def compare(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Show what changed between another version of the template (?with=) and this one."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         version = get_object_or_404(visible_versions(request), pk=pk)
         others = version.template.versions.exclude(pk=pk).order_by("-number")
         live = find_live(version.template, version.language)

@@ -15,10 +15,11 @@ from apps.templates.rendering.errors import (
     MissingVariables,
     RenderingError,
 )
-from apps.templates.rendering.shape import HOSTED, HOSTS
-from apps.templates.rendering.variables import weigh_variables
+from apps.templates.rendering.shape import FOR_TEMPLATES_ALONE, HOSTED, HOSTS
+from apps.templates.rendering.variables import read_plain_json, weigh_variables
 
 __all__ = [
+    "FOR_TEMPLATES_ALONE",
     "HOSTED",
     "HOSTS",
     "BuiltBody",
@@ -35,5 +36,6 @@ __all__ = [
     "compiled",
     "compiled_loose",
     "find_format",
+    "read_plain_json",
     "weigh_variables",
 ]

@@ -5,6 +5,7 @@ text would be moved or dropped; inside a tag of HTML or another comment it becom
 """
 
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -63,15 +64,16 @@ class HiddenMarkup:
         return last.start if index < last.text_end else last.end + index - last.text_end
 
     def _find_markup(self, match: re.Match[str]) -> str:
-        place = self.places[match.group(1) or match.group(2)]
-        return self.source[place.start : place.end]
+        place = self.places.get(match.group(1) or match.group(2))
+        return self.source[place.start : place.end] if place else match.group()
 
 
 def hide_markup(source: str) -> HiddenMarkup:
-    """Replace all markup of a source that was scanned."""
-    prefix = "zq"
-    while prefix in source:
-        prefix += "q"
+    """Replace all markup of a source that was scanned.
+
+    Nobody can write a mark: a translator that decodes entities would make one of `z&#113;`.
+    """
+    prefix = f"zq{secrets.token_hex(8)}"
     pieces, places, length, end = [], {}, 0, 0
     for number, match in enumerate(_MARKUP.finditer(source)):
         word = f"{prefix}{number}{'o' if match.group().startswith('{{') else 't'}"

@@ -13,6 +13,8 @@ MAX_HOSTED = 200
 BODIES = ("html", "mjml", "markdown")
 HOSTED = "provider_template"
 HOSTS = ("sendgrid", "mailgun")  # whose own templates a version may name instead
+# A provider's account knows no organizations, and translating is work for when somebody writes.
+FOR_TEMPLATES_ALONE = (HOSTED, "mjml", "markdown")
 
 _PARTS = {
     "email": {"subject": True, "text": False, **dict.fromkeys(BODIES, False)},

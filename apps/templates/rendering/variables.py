@@ -1,8 +1,10 @@
 """Which values may go into a template: plain JSON, bounded in depth and in size."""
 
+import json
 import math
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from apps.templates.rendering.errors import RenderingError
 
@@ -31,6 +33,16 @@ def weigh_variables(variables: Mapping[str, object]) -> int:
             raise _refuse(f"more than {MAX_WEIGHT // 1024} KiB in all")
         found.extend(_open_container(value, depth))
     return weight
+
+
+def read_plain_json(text: str) -> Any:
+    """Return a value that was typed as JSON. Raises RenderingError for what no template takes."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _refuse(f"not JSON: {error}") from error
+    weigh_variables(value if isinstance(value, dict) else {"": value})
+    return value
 
 
 def _weigh_value(value: object) -> int:

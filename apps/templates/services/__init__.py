@@ -18,7 +18,12 @@ from apps.templates.services.ledger import (
     send_trial,
 )
 from apps.templates.services.lookup import get_template
-from apps.templates.services.publishing import find_published, publish_version
+from apps.templates.services.publishing import (
+    PublishedVersions,
+    find_published,
+    load_published,
+    publish_version,
+)
 from apps.templates.services.render import (
     preview_template,
     render_version,
@@ -31,6 +36,7 @@ __all__ = [
     "Draft",
     "NewVersion",
     "PartDiff",
+    "PublishedVersions",
     "Trial",
     "TrialAnswer",
     "VersionUsage",
@@ -46,6 +52,7 @@ __all__ = [
     "get_version",
     "list_templates",
     "list_versions",
+    "load_published",
     "preview_template",
     "publish_version",
     "render_version",

@@ -1,14 +1,17 @@
 """What changed between two versions, line by line in each part."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
+from difflib import Match, SequenceMatcher
+from itertools import accumulate
 from typing import Any
 
 CONTEXT = 3
-# SequenceMatcher takes quadratic time where many lines are alike.
+# SequenceMatcher takes cubic time where many lines are alike: these are a quarter of a second.
 MAX_LINES = 1500
+MAX_STEPS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,7 @@ def _compare_texts(part: str, old_text: str, new_text: str) -> PartDiff:
 
 
 def _list_lines(old: list[str], new: list[str]) -> Iterator[DiffLine]:
-    matcher = SequenceMatcher(None, old, new, autojunk=False)
-    for position, group in enumerate(matcher.get_grouped_opcodes(CONTEXT)):
+    for position, group in enumerate(_group_changes(old, new)):
         if position:
             yield DiffLine("gap", None, None, "")
         for kind, old_start, old_end, new_start, new_end in group:
@@ -70,3 +72,37 @@ def _list_lines(old: list[str], new: list[str]) -> Iterator[DiffLine]:
                 yield DiffLine("removed", number, None, text)
             for number, text in enumerate(new[new_start:new_end], new_start + 1):
                 yield DiffLine("added", None, number, text)
+
+
+class TooAlike(Exception):
+    """Finding out which line became which would take too long."""
+
+
+class MeteredMatcher(SequenceMatcher[str]):
+    """Raises TooAlike after MAX_STEPS pairs of equal lines that it had to look at."""
+
+    def __init__(self, old: Sequence[str], new: Sequence[str]) -> None:
+        super().__init__(None, old, new, autojunk=False)
+        counts = Counter(new)
+        pairs = (1 + counts[line] for line in old)
+        self._pairs_before = [0, *accumulate(pairs)]
+        self._steps = 0
+
+    def find_longest_match(
+        self, alo: int = 0, ahi: int | None = None, blo: int = 0, bhi: int | None = None
+    ) -> Match:
+        end = -1 if ahi is None else ahi
+        self._steps += self._pairs_before[end] - self._pairs_before[alo]
+        if self._steps > MAX_STEPS:
+            raise TooAlike
+        return super().find_longest_match(alo, ahi, blo, bhi)
+
+
+def _group_changes(
+    old: Sequence[str], new: Sequence[str]
+) -> list[list[tuple[str, int, int, int, int]]]:
+    """Return the changes with what stands around them; one after the other if too alike."""
+    try:
+        return [list(group) for group in MeteredMatcher(old, new).get_grouped_opcodes(CONTEXT)]
+    except TooAlike:
+        return [[("replace", 0, len(old), 0, len(new))]]

@@ -1,5 +1,7 @@
 """Which version of a template is live in a language: publishing one, and finding it."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -7,7 +9,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from apps.templates.languages import language_chain
-from apps.templates.models import TemplateVersion
+from apps.templates.models import Template, TemplateVersion
 from apps.templates.services.content import require_valid_content
 from apps.templates.services.lookup import get_template, is_code, lock_template, read_language
 from apps.templates.services.trail import record_template_change
@@ -64,7 +66,7 @@ def find_published(
     Raises NotFound that says whether the template or a published version is missing, and
     InvalidRequest for what is no language.
     """
-    asked = _list_asked(language) if language else ()
+    asked = _list_asked(language)
     found = _load_candidates(organization_id, code, asked) if is_code(code) else {}
     for tag in asked:
         if tag in found:
@@ -74,7 +76,32 @@ def find_published(
     return _explain_nothing_found(organization_id, code, language)
 
 
-def _list_asked(language: str) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedVersions:
+    """A template with all of its live versions, for any number of look-ups."""
+
+    template: Template
+    by_language: Mapping[str, TemplateVersion]
+
+    def find(self, language: str | None) -> TemplateVersion:
+        """Return the version that `find_published` would, and raise as that does."""
+        for tag in (*_list_asked(language), self.template.default_language):
+            if tag in self.by_language:
+                return self.by_language[tag]
+        raise _describe_missing(self.template, language)
+
+
+def load_published(*, organization_id: UUID, code: str) -> PublishedVersions:
+    """Look up a template and what is live of it; raise NotFound for no such template."""
+    template = get_template(organization_id=organization_id, code=code)
+    versions = template.versions.published().select_related("template")
+    by_language = {version.language: version for version in versions}
+    return PublishedVersions(template=template, by_language=by_language)
+
+
+def _list_asked(language: str | None) -> tuple[str, ...]:
+    if not language:
+        return ()
     tag = read_language(language)
     return language_chain(tag, default=tag)
 
@@ -92,7 +119,12 @@ def _explain_nothing_found(
     organization_id: UUID, code: str, language: str | None
 ) -> TemplateVersion:
     template = get_template(organization_id=organization_id, code=code)
-    wanted = language or template.default_language
-    raise NotFound(
-        f"{code} has no published version in {wanted} or its default, {template.default_language}"
+    raise _describe_missing(template, language)
+
+
+def _describe_missing(template: Template, language: str | None) -> NotFound:
+    default = template.default_language
+    return NotFound(
+        f"{template.code} has no published version in {language or default}"
+        f" or its default, {default}"
     )

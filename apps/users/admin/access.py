@@ -1,5 +1,8 @@
 """The admin's pages for what may reach us and what we reach: API keys and devices."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from django import forms
 from django.contrib import admin, messages
 from django.db import models, transaction
@@ -10,12 +13,12 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from apps.users.admin.searching import ADDRESS_OR_ID, find_people
+from apps.users.admin.searching import ADDRESS_OR_ID, find_people, is_superuser
 from apps.users.models import ApiKey, Device
 from apps.users.services import create_api_key, revoke_api_key
 from apps.users.services.api_keys import mode_of
 from notifier.audit_pages import RecordedPages
-from notifier.authentication import SCOPES
+from notifier.authentication import ROLE_SCOPES, SCOPES
 from notifier.organization_pages import OrganizationPages
 from notifier.shown_values import show_time
 
@@ -57,11 +60,22 @@ class DeviceAdmin(RecordedPages, OrganizationPages, ModelAdmin):
         return False
 
 
-class NewApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in stubs only
-    scopes = forms.MultipleChoiceField(
-        choices=[(scope, scope) for scope in SCOPES],
+def list_grantable_scopes(request: HttpRequest) -> list[str]:
+    """Return what the operator may give a key: through the API, too, only admins make them."""
+    user: Any = request.user
+    own = ROLE_SCOPES[user.role]
+    return [scope for scope in SCOPES if is_superuser(request) or {scope, "admin"} & own]
+
+
+def _offer_scopes(scopes: Iterable[str]) -> forms.MultipleChoiceField:
+    return forms.MultipleChoiceField(
+        choices=[(scope, scope) for scope in scopes],
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
+
+
+class NewApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in stubs only
+    scopes = _offer_scopes(SCOPES)
 
     class Meta:
         model = ApiKey
@@ -99,6 +113,13 @@ class ApiKeyAdmin(OrganizationPages, ModelAdmin):
     @display(description="Last used", ordering="last_used_at")
     def last_used(self, key: ApiKey) -> SafeString | str:
         return show_time(key.last_used_at) if key.last_used_at else "never"
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        """Nobody makes a key that may do more than they may."""
+        form = super().get_form(request, obj, **kwargs)
+        if obj is None:
+            form.base_fields["scopes"] = _offer_scopes(list_grantable_scopes(request))
+        return form
 
     def save_model(
         self, request: HttpRequest, obj: ApiKey, form: "forms.ModelForm[ApiKey]", change: bool

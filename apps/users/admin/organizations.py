@@ -6,6 +6,8 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
@@ -24,7 +26,7 @@ class OrganizationAdmin(RecordedPages, OrganizationPages, ModelAdmin):
     hint = "Each has its own users, templates, keys and notifications, and sees no other's."
     list_before_template = "notifier/admin_hint.html"
     shown_fields = ("name", "slug", "is_active")
-    list_display = ("name", "slug", "is_active", "made")
+    list_display = ("name", "slug", "is_active", "made", "numbers")
     list_filter = ("is_active",)
     search_fields = ("name", "slug")
     readonly_fields = ("created_at",)
@@ -32,6 +34,13 @@ class OrganizationAdmin(RecordedPages, OrganizationPages, ModelAdmin):
     @admin.display(description="Since", ordering="created_at")
     def made(self, organization: Organization) -> SafeString | str:
         return show_time(organization.created_at)
+
+    @admin.display(description="Last 24 hours")
+    def numbers(self, organization: Organization) -> SafeString:
+        address = reverse("admin:index")
+        return format_html(
+            '<a class="n-link" href="{}?organization={}">Overview</a>', address, organization.slug
+        )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request) and bool(super().has_add_permission(request))

@@ -83,7 +83,7 @@ admin.site.password_change_form = OwnPasswordForm
 
 
 @admin.register(User)
-class UserAdmin(RecordedPages, OrganizationPages, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # generic in stubs only
+class UserAdmin(RecordedPages, OrganizationPages, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg,misc]  # generic in stubs; QuerySet[Any]
     shown_fields = SHOWN_OF_USER
     form = ChangedUserForm
     add_form = NewUserForm

@@ -18,8 +18,10 @@ from apps.delivery.services.gates import PARKED_EACH_SECOND
 from apps.delivery.services.outlets import close_outlets
 from apps.notifications.models import Notification
 from apps.notifications.models.transitions import take_due
+from notifier.authentication import SCOPES
 from notifier.models import Organization
 from tests.factories import make_api_key, make_organization, secret_of
+from tests.integration.api.calling import key_of
 from tests.integration.commands.conftest import Run
 from tests.integration.commands.conftest import run as run  # the fixture
 from tests.integration.pages.ledger import accept_mail
@@ -149,6 +151,25 @@ def test_many_parked_come_back_one_after_the_other_and_all_at_once_when_it_is_we
     work()  # the first of them is the trial
     assert max(row.due_at for row in rows(ids)) <= timezone.now()
     work_until(all_sent(ids), limit=2)
+
+
+def test_a_mail_of_a_providers_template_passes_over_who_does_not_keep_it(
+    organization: Organization, mail_api: MailApiService
+) -> None:
+    caller = key_of(organization, *SCOPES)
+    content = {"provider_template": {"sendgrid": "d-1"}}
+    made = caller.post("/templates", {"code": "hosted", "channel": "email", "content": content})
+    assert made.status == 201, made.body
+    body = {
+        "notification_type": "email",
+        "template_code": "hosted",
+        "to": {"email": "a@b.example"},
+    }
+    ids = [UUID(caller.post("/notifications", body).data["notification_id"]) for _ in range(2)]
+    mail_api.behave(fail_next=1, target="sendgrid", code=503)
+    work()
+    ends = sorted((row.status, row.provider, row.error_code) for row in rows(ids))
+    assert ends == [("pending", "first", "http_503"), ("sent", "first", "")]
 
 
 def test_misconfigured_opens_at_once_alerts_and_fails_over(

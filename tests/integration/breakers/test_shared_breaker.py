@@ -3,8 +3,11 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -200,6 +203,32 @@ def test_what_redis_said_last_holds_while_it_is_away(own_redis: Redis) -> None:
     with pytest.raises(CircuitOpen) as refused:
         breaker.admit()
     assert refused.value.retry_after > 25
+
+
+def test_once_it_is_open_no_thread_trusts_what_it_heard_before(own_redis: Redis) -> None:
+    breaker = Breaker("p", rules=RULES, shared=SharedState(own_redis.url))
+    for _ in range(5):
+        breaker.reset()
+        stop = threading.Event()
+        with ThreadPoolExecutor(8) as pool:
+            last = [pool.submit(admit_until, stop, breaker) for _ in range(8)]
+            time.sleep(0.1)
+            breaker.force_open(30, reason="misconfigured")
+            opened_at = time.monotonic()
+            time.sleep(0.1)
+            stop.set()
+        assert max(future.result() for future in last) <= opened_at
+
+
+def admit_until(stop: threading.Event, breaker: Breaker) -> float:
+    """Return when the last call that was admitted asked."""
+    asked_at = admitted_at = 0.0
+    while not stop.is_set():
+        asked_at = time.monotonic()
+        with suppress(CircuitOpen):
+            breaker.admit()
+            admitted_at = asked_at
+    return admitted_at
 
 
 def report_failures(breaker: Breaker, times: int) -> None:

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -14,8 +15,18 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from apps.notifications.models import (
+    FINAL_STATUSES,
+    Batch,
+    Notification,
+    Status,
+    Suppression,
+)
 from apps.notifications.services.demo import OPERATOR_EMAIL, seed_demo
-from apps.notifications.services.demo_content import PEOPLE, TEMPLATES
+from apps.notifications.services.demo_content import TEMPLATES
+from apps.notifications.services.demo_people import PEOPLE
+from apps.notifications.services.demo_story import BATCH_PLOTS, PLOTS
+from apps.templates.models import TemplateVersion
 from apps.templates.services import preview_template, update_template
 from apps.users.models import ApiKey, Device, User
 from apps.users.services import authenticate_key, get_organization
@@ -35,9 +46,13 @@ def test_seeding_twice_changes_nothing(run_json: Callable[..., Any], tmp_path: P
     first, second = run_json("seed_demo"), run_json("seed_demo")
     assert second == {**first, "is_new": False}
     assert User.objects.count() == len(PEOPLE) + 1
-    assert Device.objects.count() == 2
-    assert ApiKey.objects.count() == 1
-    assert authenticate_key(first["api_key"]).scopes == frozenset(SCOPES)
+    assert Device.objects.count() == sum(person.push_token is not None for person in PEOPLE)
+    assert ApiKey.objects.count() == 2
+    assert Notification.objects.count() == sum(plot.count for plot in (*PLOTS, *BATCH_PLOTS))
+    assert Batch.objects.count() == 1
+    keys = [authenticate_key(first[name]) for name in ("api_key", "test_api_key")]
+    assert [key.mode for key in keys] == ["live", "test"]
+    assert {key.scopes for key in keys} == {frozenset(SCOPES)}
     kept = tmp_path / "demo.json"
     assert kept.stat().st_mode & 0o777 == 0o600
     assert json.loads(kept.read_text())["api_key"] == first["api_key"]
@@ -84,7 +99,43 @@ def test_a_lost_key_is_replaced_by_another(
     found = run_json("seed_demo")["api_key"]
     assert found != lost
     assert authenticate_key(found).can("send")
-    assert ApiKey.objects.filter(revoked_at=None).count() == 1
+    assert ApiKey.objects.filter(revoked_at=None).count() == 2
+
+
+@pytest.mark.django_db
+def test_the_demo_tells_of_every_end_and_leaves_nothing_to_do_now(tmp_path: Path) -> None:
+    now = timezone.now()
+    seed_demo(var=tmp_path, now=now)
+    rows = list(Notification.objects.prefetch_related("events"))
+    assert {row.status for row in rows} == FINAL_STATUSES | {"pending"}
+    assert all(row.due_at > now for row in rows if row.status == "pending")
+    assert all(timedelta(0) < now - row.created_at < timedelta(days=15) for row in rows)
+    assert sum(now - row.created_at < timedelta(days=1) for row in rows) > 50
+    for row in rows:
+        events = list(row.events.all())
+        moments = [event.at for event in events]
+        assert moments == sorted(moments)
+        assert moments[-1] < now
+        assert [event.status for event in events if event.status in Status][-1] == row.status
+    given_up = Notification.objects.dead_letters()
+    assert given_up.count() > 5
+    assert not given_up.filter(dead_lettered_at=None).exists()  # nobody is told of them again
+    assert {entry.cause for entry in Suppression.objects.all()} == {
+        "hard_bounce",
+        "complaint",
+        "unsubscribe",
+    }
+
+
+@pytest.mark.django_db
+def test_a_template_that_the_operator_took_away_does_not_stop_the_demo(tmp_path: Path) -> None:
+    seed_demo(var=tmp_path, now=timezone.now())
+    Batch.objects.all().delete()
+    Notification.objects.all().delete()
+    TemplateVersion.objects.filter(template__code="welcome").update(is_published=False)
+    seed_demo(var=tmp_path, now=timezone.now())
+    codes = set(Notification.objects.values_list("template_code", flat=True))
+    assert codes == {"newsletter", "order-shipped", "password-reset"}
 
 
 @pytest.mark.django_db

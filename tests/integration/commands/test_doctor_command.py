@@ -18,10 +18,13 @@ from apps.delivery.management.checkup.broker import check_queue
 from apps.delivery.management.checkup.finding import SECONDS, NoAnswer, answer_in_time
 from apps.delivery.management.checkup.installation import (
     check_lease,
+    check_proxies,
     check_public_url,
+    check_registration,
     check_secrets,
 )
 from apps.delivery.management.checkup.outlets import check_provider
+from apps.delivery.management.checkup.stores import check_cache
 from apps.delivery.management.checkup.work import judge_relay
 from apps.delivery.models import DeadMessage
 from apps.delivery.providers.urls import parse_provider_urls
@@ -36,8 +39,8 @@ MENDED_BY = {
     "database": "make servers",
     "broker": "make servers",
     "cache": "make servers",
-    "email provider": "nc -vz 127.0.0.1",
-    "push provider": "manage.py config",
+    "email provider": "export EMAIL_PROVIDERS='smtp://user:password@host:587",
+    "push provider": "export PUSH_PROVIDERS='fcm:///path/service-account.json'",
 }
 
 
@@ -88,6 +91,25 @@ def test_services_that_are_away_are_lines_with_what_mends_them(manage: Manage) -
         assert command in line.split("->")[1], line
     assert "Traceback" not in result.stdout + result.stderr
     assert "hunter2" not in result.stdout + result.stderr
+
+
+def test_servers_of_an_operator_are_named_where_they_are_not_ours_to_start(
+    settings: Settings,
+) -> None:
+    settings.NOTIFIER_ENV = "staging"
+    settings.CACHE_URL = f"redis://127.0.0.1:{pick_free_port()}/0"
+    found = check_cache()
+    assert (found.state, found.mend) == (
+        "failed",
+        "export CACHE_URL='redis://:password@host:6379/0'",
+    )
+
+
+def test_old_work_of_make_up_needs_make_up(settings: Settings) -> None:
+    settings.IS_EMBEDDED = True
+    now = timezone.now()
+    old = now - timedelta(minutes=5)
+    assert judge_relay(oldest_due_at=old, published_at=None, now=now).mend.endswith("manage.py up")
 
 
 def test_services_that_hang_do_not_hold_the_doctor_up(manage: Manage, silent_port: int) -> None:
@@ -206,6 +228,41 @@ def test_links_that_lead_nowhere_are_a_warning(
     settings.NOTIFIER_ENV, settings.PUBLIC_URL = kind, address
     settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", "notify.example.org"]
     assert check_public_url().state == state
+
+
+@pytest.mark.parametrize(
+    ("kind", "address", "count", "state"),
+    [
+        ("development", "https://notify.example.org", 0, "ok"),
+        ("production", "http://notify.internal", 0, "ok"),
+        ("production", "https://notify.example.org", 1, "ok"),
+        ("production", "https://notify.example.org", 0, "warning"),
+        ("staging", "https://notify.example.org", 0, "warning"),
+    ],
+)
+def test_a_proxy_that_nobody_counts_is_a_warning(
+    settings: Settings, kind: str, address: str, count: int, state: str
+) -> None:
+    settings.NOTIFIER_ENV, settings.PUBLIC_URL = kind, address
+    settings.TRUSTED_PROXY_COUNT = count
+    found = check_proxies()
+    assert found.state == state
+    assert ("export TRUSTED_PROXY_COUNT=" in found.mend) == (state == "warning")
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_open", "state"),
+    [
+        ("development", True, "ok"),
+        ("production", False, "ok"),
+        ("production", True, "warning"),
+    ],
+)
+def test_registration_that_is_open_to_strangers_is_a_warning(
+    settings: Settings, kind: str, is_open: bool, state: str
+) -> None:
+    settings.NOTIFIER_ENV, settings.REGISTRATION_OPEN = kind, is_open
+    assert check_registration().state == state
 
 
 def test_a_secret_that_others_may_read_is_a_warning(settings: Settings, tmp_path: Path) -> None:

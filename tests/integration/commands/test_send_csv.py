@@ -102,6 +102,18 @@ def test_bad_rows_are_written_beside_the_file_and_fail_no_other(
     assert Batch.objects.get().answer["rejected_total"] == 3  # of the latest run
 
 
+@pytest.mark.parametrize("report", [".", "none/rejected.csv", "pipe"])
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_accepted(
+    run: Run, organization: Organization, file: Path, tmp_path: Path, report: str
+) -> None:
+    file.write_text("email,name\nada@example.org,Ada\nno address,Bob\n")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CommandError, match="--rejected"):
+        run("send", "--csv", str(file), *TO, "--rejected", str(tmp_path / report))
+    assert not Batch.objects.exists()
+    assert (tmp_path / "pipe").is_fifo()
+
+
 def test_a_dry_run_stores_nothing(
     run_json: RunJson, organization: Organization, file: Path
 ) -> None:

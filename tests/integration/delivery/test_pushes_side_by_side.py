@@ -1,23 +1,29 @@
 """Pushes of one message side by side: real rows, and FCM's stand-in over real sockets."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+import requests
+from django.utils import timezone
 from pytest_django import Settings
 
+from apps.delivery.providers.contract import InvalidProviderUrl, Timeouts
+from apps.delivery.providers.fcm_session import ServiceAccountAuth, load_fcm_credentials
 from apps.delivery.providers.urls import parse_provider_urls
 from apps.delivery.services.delivering import deliver_notifications
 from apps.delivery.services.outlets import close_outlets
+from apps.delivery.services.side_by_side import call_side_by_side
 from apps.delivery.tasks import deliver_push
 from apps.notifications.models import Notification
 from apps.notifications.models.transitions import take_due
 from apps.notifications.services.accepting import accept_notification
 from apps.notifications.services.orders import Address, NotificationOrder
 from apps.users.models import Device
-from notifier.authentication import Principal
+from notifier.authentication import Mode, Principal
 from notifier.encryption_lasting import blind_index
 from notifier.models import Organization
 from tests.factories import make_device, make_organization, make_user
@@ -60,14 +66,20 @@ def organization() -> Organization:
 
 
 def accept_push(
-    organization: Organization, *, device: str = "", user_id: UUID | None = None
+    organization: Organization,
+    *,
+    device: str = "",
+    user_id: UUID | None = None,
+    mode: Mode = "live",
+    lives: timedelta | None = None,
 ) -> UUID:
-    principal = Principal(organization_id=organization.pk, scopes=frozenset({"send"}))
+    principal = Principal(organization_id=organization.pk, scopes=frozenset({"send"}), mode=mode)
     order = NotificationOrder(
         notification_type="push",
         to=Address(push_token=device, platform="android") if device else None,
         user_id=user_id,
         content={"title": "Hello", "body": "Ada"},
+        expires_at=timezone.now() + lives if lives else None,
     )
     return accept_notification(order=order, principal=principal).notification_id
 
@@ -175,3 +187,54 @@ def test_an_account_that_is_refused_with_a_fresh_token_waits_for_an_operator(
     waiting = accept_push(organization, device="device-0001")
     assert deliver([waiting]) == [("pending", "authentication_failed")]
     assert len(fcm.messages(kind="send")) == 1
+
+
+def test_a_token_that_another_thread_forgets_is_still_sent_by_this_call(
+    fcm: FcmService, key_file: Path
+) -> None:
+    credentials = load_fcm_credentials(str(key_file), endpoint=fcm.url)
+    auth = ServiceAccountAuth(credentials, timeouts=Timeouts())
+    token = auth.refresh_token()
+    auth.forget_token(token)
+    request = auth(requests.Request("POST", fcm.url).prepare())
+    assert request.headers["authorization"] == f"Bearer {token.text}"
+    assert auth.refresh_token().is_fresh
+    auth.close()
+
+
+def test_what_expires_while_others_are_under_way_is_not_sent(
+    organization: Organization, fcm: FcmService
+) -> None:
+    ids = [accept_push(organization, device="slow:1:device") for _ in range(AT_ONCE)]
+    ids.append(accept_push(organization, device="device-0", lives=timedelta(seconds=0.9)))
+    # Of the same part: the first ones are captured, and quick.
+    quick = [accept_push(organization, device=f"d-{n:04}", mode="test") for n in range(AT_ONCE)]
+    deliver([*quick, *ids])
+    assert Notification.objects.get(pk=ids[-1]).status == "expired"
+    assert len(fcm.messages(kind="send")) == AT_ONCE
+
+
+def test_a_provider_that_cannot_be_built_costs_no_attempt_and_no_outcome_before_it(
+    organization: Organization, settings: Settings, tmp_path: Path
+) -> None:
+    settings.PUSH_PROVIDER_URLS = parse_provider_urls(f"fcm://{tmp_path}/gone.json")
+    done = [accept_push(organization, device=f"device-{n}", mode="test") for n in range(2)]
+    waiting = accept_push(organization, device="device-9")
+    with pytest.raises(InvalidProviderUrl):
+        deliver([*done, waiting])
+    assert {row.status for row in Notification.objects.filter(pk__in=done)} == {"sent"}
+    row = Notification.objects.get(pk=waiting)
+    assert (row.status, row.reason, row.attempts) == ("pending", "released", 0)
+
+
+def test_calls_under_way_are_heard_out_before_a_fault_is_told() -> None:
+    def begin() -> Iterator[tuple[int, Callable[[], int]]]:
+        yield 1, lambda: 10
+        yield 2, lambda: 20
+        raise ConnectionError
+
+    calls = call_side_by_side(begin(), at_once=8, meanwhile=lambda: None)
+    heard = [next(calls) for _ in range(2)]
+    assert {subject: result() for subject, result in heard} == {1: 10, 2: 20}
+    with pytest.raises(ConnectionError):
+        next(calls)

@@ -217,6 +217,15 @@ def test_rows_without_a_published_version_are_rejected_one_by_one(
     assert len(queries) < 20
 
 
+def test_many_languages_cost_no_queries_of_their_own(sender: Caller) -> None:
+    rows = [row(n, language=f"en-{n:05d}" if n % 2 else f"pt-{n:05d}") for n in range(300)]
+    with CaptureQueriesContext(connection) as queries:
+        answer = sender.post("/notifications/bulk", bulk(*rows))
+    assert answer.data["accepted"] == 300
+    assert set(Notification.objects.values_list("language", flat=True)) == {"en"}
+    assert len(queries) < 20
+
+
 def test_a_body_may_have_16_mib_and_no_more(sender: Caller) -> None:
     def of_size(size: int) -> bytes:
         head = (

@@ -25,6 +25,14 @@ def test_a_backlog_of_one_organization_delays_no_other() -> None:
     assert len(taken) == 10
 
 
+def test_also_what_is_taken_one_by_one_is_shared_between_organizations() -> None:
+    large, small = make_organization(), make_organization()
+    accept_rows(large, *({} for _ in range(60)))
+    late = accept_rows(small, *({} for _ in range(5)))
+    taken = [each for _ in range(40) for each in take(limit=1)]
+    assert set(late) <= set(taken)  # by lot: they are not once in ten million runs
+
+
 def test_equal_backlogs_are_served_equally() -> None:
     organizations = [make_organization() for _ in range(3)]
     for organization in organizations:

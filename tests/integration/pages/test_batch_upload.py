@@ -6,6 +6,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import IntegrityError, connection
 from django.test import Client
 from django.utils import timezone
 
@@ -82,6 +83,17 @@ def test_an_accepted_file_leads_to_its_batch_and_a_second_time_sends_nothing(
     listed = operator.get(BATCHES).content.decode()
     assert str(batch.request_id) in listed
     assert UPLOAD in listed
+
+
+def test_an_upload_that_breaks_off_stands_in_the_history(operator: Client, news: Template) -> None:
+    with connection.cursor() as cursor:  # until the test's transaction is rolled back
+        table = "ALTER TABLE notifications_notification"
+        cursor.execute(f"{table} ADD CONSTRAINT no_last CHECK (request_id <> 'last')")
+    people = b"email,name,request_id\n" + b"ada@example.org,Ada,\n" * 1_000
+    with pytest.raises(IntegrityError):
+        upload(operator, news, people + b"ada@example.org,Ada,last\n", accept="1")
+    assert Notification.objects.count() == 1_000
+    assert LogEntry.objects.filter(object_id=Batch.objects.get().pk).count() == 1
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from pytest_django import Settings
 from apps.delivery.admin.chart import draw_chart, round_up
 from apps.delivery.providers.urls import parse_provider_urls
 from apps.notifications.models import Notification
+from apps.notifications.models.hourly_count import HourlyCount
+from apps.notifications.services.overview import find_busy_organizations
 from notifier.models import Organization
 from notifier.shown_values import NOTHING
 from tests.factories import make_organization
@@ -85,6 +87,21 @@ def test_staff_sees_its_own_organization_alone(operator: Client) -> None:
     assert tile(read(operator), "accepted") == "4"
     assert tile(read(operator, "?organization=other"), "accepted") == "3"
     assert operator.get("/admin/?organization=nobody").status_code == 404
+
+
+def test_of_many_organizations_the_busiest_are_added_up(operator: Client) -> None:
+    every = [make_organization(slug=f"o{number:02}") for number in range(21)]
+    for organization in every:
+        accept_mail(organization, email="reader@example.org")
+    counts = {"accepted": 5, "sent": 5, "delivered": 0, "failed": 0}
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
+    HourlyCount.objects.create(organization=every[-1], hour=hour, channel="email", **counts)
+    found, is_cut = find_busy_organizations(now=timezone.now())
+    assert [each.slug for each in found] == ["o20", *(f"o{number:02}" for number in range(19))]
+    assert is_cut
+    assert 'href="/admin/notifier/organization/">list of organizations' in read(operator)
+    listed = operator.get("/admin/notifier/organization/").content.decode()
+    assert 'href="/admin/?organization=o19"' in listed
 
 
 def test_without_the_permission_there_are_no_numbers(organization: Organization) -> None:

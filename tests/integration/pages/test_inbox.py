@@ -11,7 +11,9 @@ from pytest_django import Settings
 from apps.delivery.models import CapturedMessage
 from apps.delivery.providers.contract import EmailMessage, PushMessage
 from apps.delivery.services.outlets import keep_captured
-from tests.factories import make_user
+from tests.factories import make_organization, make_user
+from tests.integration.pages.ledger import accept_mail
+from tests.integration.pages.staff import sign_in_staff
 
 pytestmark = pytest.mark.django_db
 SECOND = 1000 << 80  # of the time in a UUIDv7
@@ -208,6 +210,32 @@ def test_outside_development_only_staff_gets_in(settings: Settings, operator: Cl
         assert operator.get(path).status_code == 200, path
     assert Client().post("/inbox/clear").status_code == 302
     assert CapturedMessage.objects.exists()
+
+
+def test_outside_development_staff_sees_its_own_messages_and_clears_none(
+    settings: Settings, operator: Client
+) -> None:
+    settings.NOTIFIER_ENV = "production"
+    organizations = [make_organization(slug=slug) for slug in ("mine", "rival")]
+    rows = []
+    for organization in organizations:
+        rows.append(capture_mail(subject=f"For {organization.slug}"))
+        theirs = accept_mail(organization, email="ada@example.org")
+        CapturedMessage.objects.filter(pk=rows[-1].pk).update(notification_id=theirs.pk)
+    powerless = sign_in_staff(organizations[0], email="powerless@example.org")
+    browser = sign_in_staff(organizations[0], "view_capturedmessage")
+    for page in PAGES:
+        own, foreign = (page.format(row.pk) for row in rows)
+        assert powerless.get(own).status_code == 403, page
+        assert browser.get(own).status_code == 200, page
+        answer = browser.get(foreign)
+        assert answer.status_code == (404 if "{}" in page else 200), page
+        assert "For rival" not in answer.content.decode(), page
+    assert 'id="clear"' not in browser.get("/inbox/").content.decode()
+    assert browser.post("/inbox/clear").status_code == 403
+    assert CapturedMessage.objects.count() == 2
+    assert operator.post("/inbox/clear").status_code == 302
+    assert not CapturedMessage.objects.exists()
 
 
 def test_the_root_leads_to_what_is_worth_seeing(settings: Settings) -> None:

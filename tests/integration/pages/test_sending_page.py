@@ -8,8 +8,9 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.utils import timezone
 
+from apps.notifications.admin.sending import MOST_OFFERED
 from apps.notifications.models import Notification
-from apps.templates.models import Template
+from apps.templates.models import Template, TemplateVersion
 from apps.templates.services import NewVersion, create_template
 from notifier.models import Organization
 from tests.factories import make_organization, make_user
@@ -86,6 +87,10 @@ def test_what_cannot_be_sent_is_said_beside_its_field(
     template = write_template(organization)
     for values, words in (
         ({"variables.items": "[1,"}, "not JSON"),
+        ({"variables.items": "[" * 5_000}, "not JSON"),
+        ({"variables.items": "1" * 5_000}, "not JSON"),
+        ({"variables.items": "[" * 20 + "]" * 20}, "levels deep"),
+        ({"variables.items": '"\\ud800"'}, "no message can carry"),
         ({"recipient": "nobody"}, "not one e-mail address"),
         ({"expires_at": "2001-01-01T00:00"}, "This has passed"),
         ({"priority": "11"}, "less than or equal to 10"),
@@ -93,6 +98,23 @@ def test_what_cannot_be_sent_is_said_beside_its_field(
         page = post(operator, template, **values).content.decode()
         assert words in page, values
     assert not Notification.objects.exists()
+
+
+def test_a_template_behind_the_list_can_be_sent_and_nonsense_is_none(
+    operator: Client, organization: Organization
+) -> None:
+    template = write_template(organization)
+    shared = {"organization": organization, "channel": "email", "name": "A"}
+    Template.objects.bulk_create(
+        Template(code=f"a-{number}", **shared) for number in range(MOST_OFFERED)
+    )
+    TemplateVersion.objects.bulk_create(
+        TemplateVersion(template=each, number=1, language="en", content={}, is_published=True)
+        for each in Template.objects.exclude(pk=template.pk)
+    )
+    assert "invoice" not in operator.get(PAGE).content.decode()
+    assert post(operator, template).status_code == 302
+    assert operator.get(f"{PAGE}?template=nonsense").status_code == 404
 
 
 def test_sending_needs_its_permission_and_ones_own_template(organization: Organization) -> None:

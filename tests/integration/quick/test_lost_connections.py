@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from django.db import connection, transaction
+from django.db import NotSupportedError, connection, transaction
 
 from apps.notifications.models import Notification, NotificationEvent
+from apps.notifications.models.claimed import load_claimed
 from apps.notifications.models.transitions import insert_accepted
 from apps.notifications.models.transitions.accepting import insert_proven
 from apps.notifications.services.orders import NotificationOrder
@@ -84,6 +85,31 @@ def test_a_connection_that_dies_under_an_accept_loses_and_doubles_nothing(
     assert count_rows_and_events() == (2, 2)
     again = sender.post("/notifications", ORDER)
     assert (again.status, count_rows_and_events()) == (200, (2, 2))
+
+
+def test_a_migration_of_what_is_read_costs_a_kept_connection_one_transaction_at_most() -> None:
+    load_claimed({})
+    with _wider_platform():
+        assert load_claimed({}) == []
+    with transaction.atomic(), pytest.raises(NotSupportedError):  # it is as it was: changed again
+        load_claimed({})
+    assert load_claimed({}) == []
+
+
+@contextmanager
+def _wider_platform() -> Iterator[None]:
+    change = "ALTER TABLE notifications_notification ALTER COLUMN platform TYPE varchar"
+    elsewhere(lambda: _execute(f"{change}(99)"))
+    try:
+        yield
+    finally:
+        width = Notification._meta.get_field("platform").max_length  # noqa: SLF001  # documented
+        elsewhere(lambda: _execute(f"{change}({width})"))
+
+
+def _execute(sql: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
 
 
 @contextmanager

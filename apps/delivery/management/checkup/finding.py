@@ -5,11 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from django.conf import settings
+
+from notifier.configuration import DEVELOPMENT
 from notifier.management.command_line import first_line
 from notifier.tls_failure import explain_tls_failure
 
 State = Literal["ok", "warning", "failed"]
 SECONDS = 2.0
+_SHAPES = {
+    "DATABASE_URL": "postgres://user:password@host:5432/notifier",
+    "BROKER_URL": "amqp://user:password@host:5672//",
+    "CACHE_URL": "redis://:password@host:6379/0",
+}
 Result = TypeVar("Result")
 
 
@@ -42,10 +50,13 @@ def failed(name: str, message: str, *, mend: str) -> Finding:
     return Finding(name=name, state="failed", message=message, mend=mend)
 
 
-def describe_absence(
-    name: str, error: Exception, *, setting: str, mend: str = "make servers"
-) -> Finding:
-    """Answer for a server that cannot be reached, and say so where TLS is the reason."""
+def describe_absence(name: str, error: Exception, *, setting: str, mend: str = "") -> Finding:
+    """Answer for a server that cannot be reached, and say so where TLS is the reason.
+
+    On one's own machine the servers are ours to start; elsewhere somebody else runs them.
+    """
+    is_local = settings.NOTIFIER_ENV == DEVELOPMENT
+    mend = mend or ("make servers" if is_local else f"export {setting}='{_SHAPES[setting]}'")
     if reason := explain_tls_failure(error):
         return failed(name, f"{setting}: {reason} ({first_line(error)})", mend="docs/tls.md")
     return failed(name, f"{setting} is away: {first_line(error)}", mend=mend)

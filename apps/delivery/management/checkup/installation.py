@@ -1,6 +1,7 @@
 """Checks of this machine and its settings; they ask no other process."""
 
 import os
+import shutil
 import stat
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from notifier.configuration import DEVELOPMENT, SETTINGS
 from notifier.management.command_line import first_line, manage_command
 
 OLDEST_PYTHON = (3, 11)
+LEAST_FREE_BYTES = 200_000_000
 # What works on one's own machine, and is hardly meant on a server.
 _MEANT_FOR_DEVELOPMENT = {
     "DATABASE_URL": "one SQLite file; servers want PostgreSQL",
@@ -100,10 +102,14 @@ def check_var() -> Finding:
     try:
         var.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=var):
-            return passed("var", f"{var} is writable")
+            free = shutil.disk_usage(var).free
     except OSError as error:
-        mend = f"mkdir -p {var} && chown $(id -un) {var}"
+        mend = f"mkdir -p {var} && sudo chown $(id -un) {var}"
         return failed("var", f"{var} is not writable: {first_line(error)}", mend=mend)
+    if free < LEAST_FREE_BYTES:
+        told = f"{var} has {free // 1_000_000} MB left; delete what is old, or give it more room"
+        return warned("var", told, mend=manage_command("purge"))
+    return passed("var", f"{var} is writable")
 
 
 def check_lease() -> Finding:

@@ -14,9 +14,10 @@ from apps.delivery.management.checkup.finding import (
 )
 from apps.delivery.providers import build_provider
 from apps.delivery.providers.contract import Channel, EmailMessage, PushMessage
+from apps.delivery.providers.schemes import SCHEMES
 from apps.delivery.providers.smtp import read_smtp_server
 from apps.delivery.providers.urls import InvalidProviderUrl, ProviderUrl
-from notifier.management.command_line import first_line, manage_command
+from notifier.management.command_line import first_line
 
 SETTING: dict[Channel, str] = {"email": "EMAIL_PROVIDERS", "push": "PUSH_PROVIDERS"}
 
@@ -33,7 +34,7 @@ def check_provider(url: ProviderUrl, *, channel: Channel) -> Finding:
     try:
         build_provider(url, channel=channel, store=_refuse_to_store).close()
     except InvalidProviderUrl as error:
-        mend = manage_command("config")
+        mend = f"export {SETTING[channel]}='{SCHEMES[url.scheme].shape}'"
         return failed(name, f"{SETTING[channel]}: {first_line(error)}", mend=mend)
     if url.scheme in ("smtp", "smtps"):
         return _check_mail_server(name, url)
@@ -48,11 +49,8 @@ def _check_mail_server(name: str, url: ProviderUrl) -> Finding:
     try:
         answer_in_time(lambda: _connect(server.host, server.port))
     except (OSError, NoAnswer) as error:
-        return failed(
-            name,
-            f"EMAIL_PROVIDERS: {place}: {first_line(error)}",
-            mend=f"nc -vz {server.host} {server.port}",
-        )
+        told = f"EMAIL_PROVIDERS: {place}: {first_line(error)}; start it, or name another"
+        return failed(name, told, mend=f"export EMAIL_PROVIDERS='{SCHEMES[url.scheme].shape}'")
     return passed(name, f"{place} takes connections")
 
 

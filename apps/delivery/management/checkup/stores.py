@@ -30,7 +30,7 @@ def check_database() -> Finding:
     try:
         read_database_clock()
     except (DatabaseError, psycopg.Error, NoAnswer, OSError) as error:
-        mend = "make servers" if is_postgresql() else manage_command("migrate")
+        mend = "" if is_postgresql() else manage_command("migrate")
         return describe_absence("database", error, setting="DATABASE_URL", mend=mend)
     return passed("database", _describe_database())
 

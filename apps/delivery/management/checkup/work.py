@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -40,7 +41,7 @@ def judge_relay(
         message = f"at work, but {waited}: too few workers?"
         return warned("relay", message, mend="EMAIL_CONCURRENCY=4 PUSH_CONCURRENCY=4 make stack")
     judge = failed if age > WAITS_TOO_LONG else warned
-    return judge("relay", waited, mend=manage_command("relay"))
+    return judge("relay", waited, mend=manage_command("up" if settings.IS_EMBEDDED else "relay"))
 
 
 def find_last_publication() -> datetime | None:

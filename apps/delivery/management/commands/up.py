@@ -1,7 +1,6 @@
 """`manage.py up`: everything in one process, for the first five minutes and for small uses."""
 
 import sys
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +15,7 @@ from apps.delivery.management.embedded import (
     run_everything,
 )
 from apps.delivery.management.welcome import prepare_demo, print_welcome
+from notifier.configuration import PRODUCTION
 
 HOST = "127.0.0.1"
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
             raise CommandError("BROKER_URL is set: run the roles as processes (make stack)")
         try:
             listener = bind_port(HOST, options["port"])
-            lock = hold_database(_lock_of_database())
+            lock = hold_database(address=f"http://{HOST}:{options['port']}")
         except CannotStart as error:
             raise CommandError(str(error)) from error
         with lock:
@@ -42,15 +42,9 @@ class Command(BaseCommand):
     def _run(self, listener: Any, options: dict[str, Any]) -> None:
         call_command("migrate", interactive=False, verbosity=0)
         recovered = recover_from_last_run()
-        demo = None if options["no_demo"] else prepare_demo()
+        wants_demo = settings.NOTIFIER_ENV != PRODUCTION and not options["no_demo"]
+        demo = prepare_demo() if wants_demo else None
         print_welcome(self.stdout, port=options["port"], demo=demo, recovered=recovered)
         exit_code = run_everything(listener)
         self.stdout.write("Stopped. What was accepted is kept: make up takes it up again.")
         sys.exit(exit_code)
-
-
-def _lock_of_database() -> Path:
-    """Return the file that stands for the database: beside it where it is a file itself."""
-    if settings.IS_SQLITE:
-        return Path(f"{settings.DATABASES['default']['NAME']}.lock")
-    return Path(settings.VAR_DIR) / "up.lock"

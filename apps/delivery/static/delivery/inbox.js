@@ -142,7 +142,7 @@ document.addEventListener("visibilitychange", () => {
   showUnseen();
 });
 
-document.getElementById("clear").addEventListener("submit", (event) => {
+document.getElementById("clear")?.addEventListener("submit", (event) => {
   if (!confirm("Delete every captured message?")) event.preventDefault();
 });
 

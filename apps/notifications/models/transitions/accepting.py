@@ -9,9 +9,9 @@ from uuid import UUID
 from apps.notifications.models.change import TABLE, change_sql
 from apps.notifications.models.measuring import measure_accepted
 from apps.notifications.models.transitions.publishing import NEW_COLUMNS, insert_sql, seal_row
-from notifier.facts import Fact, number_places
+from notifier.facts import Fact
 from notifier.faults import DATABASE_AWAY
-from notifier.prepared import drop_lost_connection, run_prepared
+from notifier.prepared import drop_lost_connection, number_places, run_prepared
 from notifier.wakeup import bell
 
 _VALUES = ", ".join(f"%s::{kind} AS {name}" for name, kind in NEW_COLUMNS.items())

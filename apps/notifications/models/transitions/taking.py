@@ -28,7 +28,8 @@ class DueNotification:
 def take_due(*, channel: str, limit: int) -> list[DueNotification]:
     """Move pending → queued, most urgent first: the caller publishes what is returned.
 
-    Of equal priority, organizations take turns: a backlog of one delays no other.
+    Of equal priority, organizations take turns: a backlog of one delays no other. Whose turn is
+    first is drawn by lot: often only one or two are taken at a time, by several relays.
     """
     update = (
         f"UPDATE {TABLE} AS n SET status = 'queued', reason = '', error_code = '', error = '',"
@@ -56,7 +57,7 @@ def _locked(chosen: str) -> str:
 
 def _due_sql() -> str:
     due = _due_by_lanes() if is_postgresql() else _due_by_sorting()
-    return f"{due} ORDER BY priority DESC, turn, due_at LIMIT %(limit)s"
+    return f"{due} ORDER BY priority DESC, turn, random() LIMIT %(limit)s"
 
 
 def _due_by_lanes() -> str:
@@ -70,7 +71,7 @@ def _due_by_lanes() -> str:
         f"WITH RECURSIVE lanes AS (({lane} {first}) UNION ALL SELECT following.* FROM lanes,"
         f" LATERAL ({lane} AND (organization_id, priority) > (lanes.organization_id,"
         f" lanes.priority) {first}) AS following)"
-        " SELECT due.id FROM (SELECT heads.id, heads.due_at, lanes.priority, row_number() OVER"
+        " SELECT due.id FROM (SELECT heads.id, lanes.priority, row_number() OVER"
         " (PARTITION BY lanes.organization_id, lanes.priority ORDER BY heads.due_at) AS turn"
         f" FROM lanes, LATERAL (SELECT id, due_at FROM {TABLE} AS head WHERE {_PENDING}"
         " AND head.organization_id = lanes.organization_id AND head.priority = lanes.priority"
@@ -80,7 +81,7 @@ def _due_by_lanes() -> str:
 
 def _due_by_sorting() -> str:
     return (
-        "SELECT id FROM (SELECT id, priority, due_at, row_number() OVER"
+        "SELECT id FROM (SELECT id, priority, row_number() OVER"
         " (PARTITION BY organization_id, priority ORDER BY due_at) AS turn"
         f" FROM {TABLE} WHERE {_PENDING} AND {_is_due()}) AS due"
     )
