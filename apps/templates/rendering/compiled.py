@@ -106,11 +106,17 @@ class CompiledContent:
         )
 
     def _list_missing(self, variables: Mapping[str, object], meter: Meter) -> list[str]:
+        # A plain name that is given is not missing: most need no more than this look.
+        unclear = [
+            name for name in self.required if name not in variables or not name.isidentifier()
+        ]
+        if not unclear:
+            return []
         context = SandboxContext(_EMPTY, variables=variables, meter=meter)
         return [
             name
-            for name, path in self.required.items()
-            if isinstance(path.evaluate(context), MissingValue)
+            for name in unclear
+            if isinstance(self.required[name].evaluate(context), MissingValue)
         ]
 
     def _render_parts(self, variables: Mapping[str, object], meter: Meter) -> dict[str, str]:
