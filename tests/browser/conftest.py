@@ -45,7 +45,7 @@ class Scene:
     complaints: list[str]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmtpSink]:
     standin = SmtpSink(tmp_path_factory.mktemp("sink"))
     standin.start()
@@ -53,7 +53,7 @@ def sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmtpSink]:
     standin.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def notifier(tmp_path_factory: pytest.TempPathFactory, sink: SmtpSink) -> Iterator[OverSmtp]:
     whole = OverSmtp(tmp_path_factory.mktemp("notifier"), sink)
     try:
@@ -65,7 +65,7 @@ def notifier(tmp_path_factory: pytest.TempPathFactory, sink: SmtpSink) -> Iterat
             whole.process.wait()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # no longer: its event loop would be everybody's
 def browser() -> Iterator[Browser]:
     wanted: list[ServerPackage] = [CHROMIUM]
     install_missing(wanted)
