@@ -6,7 +6,15 @@ import pytest
 
 from deploy.local.servers import Postgres, RabbitMQ, Redis
 from tests.e2e.installation import Installation
-from tests.standins.processes import FcmService, SmtpSink
+from tests.standins.processes import FcmService, MailApiService, SmtpSink
+
+
+@pytest.fixture(scope="module")
+def mail_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailApiService]:
+    service = MailApiService(tmp_path_factory.mktemp("mail-api"))
+    service.start()
+    yield service
+    service.kill()
 
 
 @pytest.fixture(scope="module")

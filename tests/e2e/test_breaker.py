@@ -21,14 +21,6 @@ POSTS_EACH_SECOND = 10
 
 
 @pytest.fixture(scope="module")
-def mail_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailApiService]:
-    service = MailApiService(tmp_path_factory.mktemp("mail-api"))
-    service.start()
-    yield service
-    service.kill()
-
-
-@pytest.fixture(scope="module")
 def installation(
     tmp_path_factory: pytest.TempPathFactory,
     postgres: Postgres,

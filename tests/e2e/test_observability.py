@@ -34,14 +34,6 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture(scope="module")
-def mail_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailApiService]:
-    service = MailApiService(tmp_path_factory.mktemp("mail-api"))
-    service.start()
-    yield service
-    service.kill()
-
-
-@pytest.fixture(scope="module")
 def installation(
     tmp_path_factory: pytest.TempPathFactory,
     postgres: Postgres,
