@@ -73,7 +73,7 @@ INSTALLED_APPS = [
     "apps.notifications",
     "apps.delivery",
 ]
-MIDDLEWARE = [
+MIDDLEWARE_OF_ALL = [
     "notifier.correlation.CorrelationMiddleware",
     "notifier.audit_actor.ActorMiddleware",
     "notifier.metrics.HttpMetricsMiddleware",
@@ -81,13 +81,22 @@ MIDDLEWARE = [
     "notifier.web_security.PolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+]
+MIDDLEWARE = [
+    *MIDDLEWARE_OF_ALL,
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "notifier.page_middleware.PageSessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "notifier.page_middleware.PageUserMiddleware",
     "notifier.page_middleware.PageMessageMiddleware",
     "notifier.page_middleware.PageSignInMiddleware",
+]
+# POSTs to them are answered without what is only in MIDDLEWARE: `notifier.api.quick_handler`.
+QUICK_ROUTES = [
+    f"/api/v1/notifications{channel}{slash}"
+    for channel in ("", "/email", "/push")
+    for slash in ("", "/")
 ]
 TEMPLATES = [
     {
@@ -277,7 +286,8 @@ SILENCED_SYSTEM_CHECKS += [
 METRICS_LISTEN: tuple[str, int] | None = CONFIGURATION["METRICS_LISTEN"]
 OTEL_EXPORTER_OTLP_ENDPOINT: str = CONFIGURATION["OTEL_EXPORTER_OTLP_ENDPOINT"]
 if OTEL_EXPORTER_OTLP_ENDPOINT:
-    MIDDLEWARE.insert(1, "notifier.tracing_web.TraceMiddleware")
+    for chain in (MIDDLEWARE, MIDDLEWARE_OF_ALL):
+        chain.insert(1, "notifier.tracing_web.TraceMiddleware")
 LOGGING = logging_settings(
     log_format=CONFIGURATION["LOG_FORMAT"], level=CONFIGURATION["LOG_LEVEL"]
 )

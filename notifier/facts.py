@@ -4,10 +4,12 @@ A statement that acts on facts carries their conditions: it sees the rows as the
 is stale never counts, whoever changed it and wherever. No messages, no clocks, no waiting.
 """
 
+import re
 import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from functools import lru_cache
+from typing import Any, Final, Generic, TypeVar
 
 from django.db import connection
 
@@ -15,6 +17,7 @@ from notifier.measurements import count_cache_read
 from notifier.prepared import PLACE, number_places, read_prepared
 
 Value = TypeVar("Value")
+_TYPED_PLACE: Final = re.compile(PLACE + r"::(\w+(?:\[\])?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,18 @@ class Fact:
     values: tuple[Any, ...]
     condition: str
     parameters: tuple[object, ...]
+
+
+@lru_cache(maxsize=100)
+def read_from_row(condition: str, first: int) -> tuple[str, dict[str, str]]:
+    """Return a fact's condition over columns of a row `r`, and these columns with their types.
+
+    They are named `p` and a number from `first` on, in the order of the fact's parameters.
+    """
+    kinds = _TYPED_PLACE.findall(condition)
+    columns = {f"p{first + number}": kind for number, kind in enumerate(kinds)}
+    names = iter(columns)
+    return _TYPED_PLACE.sub(lambda _place: f"r.{next(names)}", condition), columns
 
 
 class Question:

@@ -16,7 +16,7 @@ from django.db import connection
 from notifier.sql import CHANNEL_OF_WAKEUPS, is_postgresql
 
 # Under load one wake-up serves all that was stored meanwhile; the relay lingers longer than that.
-PAUSE_SECONDS: Final = 0.005
+PAUSE_SECONDS: Final = 0.01
 
 _work_stored = threading.Event()
 

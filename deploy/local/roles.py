@@ -9,7 +9,7 @@ from pathlib import Path
 DEFAULTS: Mapping[str, str] = {
     "PORT": "8000",
     "WEB_WORKERS": "2",
-    "WEB_THREADS": "4",
+    "WEB_THREADS": "8",
     "EMAIL_CONCURRENCY": "2",
     "PUSH_CONCURRENCY": "2",
     "FLOWER_PORT": "5555",

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from notifier.api.limits import charge_caller
+from notifier.api.errors import answer_exception
+from notifier.api.limits import charge_caller, write_limit_fields
 from notifier.api.views import LeanView
 from notifier.authentication import KnownCaller, recall_caller
 from notifier.errors import NotifierError
@@ -17,6 +18,16 @@ class QuickView(LeanView):
     returns an answer, or None to leave the request to the ordinary handler. That one also decides
     after every refusal: what was remembered may be the reason for it, and no longer so.
     """
+
+    def dispatch_quickly(self, request: HttpRequest) -> HttpResponse | None:
+        """Answer as `dispatch`, or return None where only the ordinary handler can."""
+        try:
+            response = self._answer_quickly(request)
+        except Exception as error:  # noqa: BLE001  # the border, as `dispatch`
+            response = answer_exception(error)
+        if response is not None:
+            write_limit_fields(request, response)
+        return response
 
     def _answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         quick = self._answer_quickly(request, *args, **kwargs)

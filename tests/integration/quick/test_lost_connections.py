@@ -4,29 +4,21 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Event
-from typing import Any
 
-import msgspec
 import pytest
 from django.db import NotSupportedError, connection, transaction
 
 from apps.notifications.models import Notification, NotificationEvent
 from apps.notifications.models.claimed import load_claimed
-from apps.notifications.models.transitions import insert_accepted
 from apps.notifications.models.transitions.accepting import insert_proven
-from apps.notifications.services.orders import NotificationOrder
-from apps.notifications.services.preparing import Preparation, Row, prepare_row
-from notifier.authentication import SCOPES, Principal
 from notifier.models import Organization
 from tests.factories import make_organization
 from tests.integration.api.calling import Answer, Caller, key_of
 from tests.integration.notifications.ledger import mail
 from tests.integration.quick.elsewhere import ask, backend_pid, elsewhere, kill
+from tests.integration.quick.holding import LIMIT, ORDER, hold_request_id, prepare
 
 pytestmark = pytest.mark.django_db(transaction=True)
-LIMIT = 10
-ORDER = mail(request_id="order-1")
 
 
 @pytest.fixture
@@ -40,12 +32,6 @@ def sender(organization: Organization) -> Caller:
     caller = key_of(organization, "send", "read")
     assert caller.post("/notifications", mail()).status == 202
     return caller
-
-
-def prepare(organization: Organization, body: dict[str, Any]) -> Row:
-    principal = Principal(organization_id=organization.pk, scopes=frozenset(SCOPES))
-    order = msgspec.convert(body, NotificationOrder)
-    return prepare_row(order, Preparation(principal=principal))
 
 
 def count_rows_and_events() -> tuple[int, int]:
@@ -76,7 +62,7 @@ def test_a_commit_whose_answer_was_lost_is_found(organization: Organization) -> 
 def test_a_connection_that_dies_under_an_accept_loses_and_doubles_nothing(
     organization: Organization, sender: Caller, *, commits: bool
 ) -> None:
-    with _hold_request_id(organization, commits=commits) as release, _accept(sender) as accepting:
+    with hold_request_id(organization, commits=commits) as release, _accept(sender) as accepting:
         kill(_find_waiting())
         _find_waiting()  # the second try waits as the first did
         release.set()
@@ -110,28 +96,6 @@ def _wider_platform() -> Iterator[None]:
 def _execute(sql: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(sql)
-
-
-@contextmanager
-def _hold_request_id(organization: Organization, *, commits: bool) -> Iterator[Event]:
-    """Have the same order stored, and not yet committed, until the event is set."""
-    stored, release = Event(), Event()
-
-    def store() -> None:
-        with transaction.atomic():
-            insert_accepted([prepare(organization, ORDER)])
-            stored.set()
-            release.wait(LIMIT)
-            transaction.set_rollback(not commits)
-
-    with ThreadPoolExecutor(1) as pool:
-        storing = pool.submit(lambda: elsewhere(store))
-        assert stored.wait(LIMIT)
-        try:
-            yield release
-        finally:
-            release.set()
-            storing.result(LIMIT)
 
 
 @contextmanager
