@@ -17,11 +17,11 @@ from apps.templates.services.ledger import (
     count_usage,
     send_trial,
 )
+from apps.templates.services.live_versions import load_published
 from apps.templates.services.lookup import get_template
 from apps.templates.services.publishing import (
     PublishedVersions,
     find_published,
-    load_published,
     publish_version,
 )
 from apps.templates.services.render import (

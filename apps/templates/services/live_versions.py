@@ -4,10 +4,10 @@ from typing import Any
 from uuid import UUID
 
 from apps.templates.models import TemplateVersion
-from apps.templates.services.publishing import find_published
-from notifier.facts import Known, Memory, Question
+from apps.templates.services.publishing import PublishedVersions, read_published
+from notifier.facts import Known, Memory, Question, can_prove, forget_untrue
 
-MOST_VERSIONS = 300  # their contents are up to 64 KiB a part
+MOST_TEMPLATES = 300  # the contents of their versions are up to 64 KiB a part
 
 # Which version answers for a language follows from what is published and the default language; a
 # version's content never changes.
@@ -28,7 +28,7 @@ _STANDING = Question(
         " AND t.deleted_at IS NULL"
     ),
 )
-_versions: Memory[Known[TemplateVersion]] = Memory("template", most=MOST_VERSIONS)
+_live: Memory[Known[PublishedVersions]] = Memory("template", most=MOST_TEMPLATES)
 
 
 def recall_published(
@@ -38,36 +38,49 @@ def recall_published(
 
     None where the template is being changed; raises as `find_published` does.
     """
-    key = (organization_id, code, language)
-    known = _versions.recall(key)
+    known = _recall(organization_id, code)
     if known is None:
-        known = _learn_version(*key)
+        return None
+    return Known(value=known.value.find(language), fact=known.fact, forget=known.forget)
+
+
+def load_published(*, organization_id: UUID, code: str) -> PublishedVersions:
+    """Return a template with what is live of it now; raise NotFound for no such template."""
+    known = _recall(organization_id, code) if can_prove() else None
+    if known is None or forget_untrue([known]):
+        return read_published(organization_id=organization_id, code=code)
+    return known.value
+
+
+def _recall(organization_id: UUID, code: str) -> Known[PublishedVersions] | None:
+    key = (organization_id, code)
+    known = _live.recall(key)
+    if known is None:
+        known = _learn(*key)
         if known is not None:
-            _versions.keep(key, known)
+            _live.keep(key, known)
     return known
 
 
-def _learn_version(
-    organization_id: UUID, code: str, language: str | None
-) -> Known[TemplateVersion] | None:
-    """Ask for the standing first: what changes before the version is read makes it untrue."""
+def _learn(organization_id: UUID, code: str) -> Known[PublishedVersions] | None:
+    """Ask for the standing first: what changes before the versions are read makes it untrue."""
     standing = _STANDING.ask(organization_id, code)
-    version = find_published(organization_id=organization_id, code=code, language=language)
-    if standing is None or not _agrees(standing.values, version):
+    published = read_published(organization_id=organization_id, code=code)
+    if standing is None or not _agrees(standing.values, published):
         return None
-    key = (organization_id, code, language)
-    return Known(value=version, fact=standing, forget=lambda: _versions.forget(key))
+    key = (organization_id, code)
+    return Known(value=published, fact=standing, forget=lambda: _live.forget(key))
 
 
-def _agrees(standing: tuple[Any, ...], version: TemplateVersion) -> bool:
+def _agrees(standing: tuple[Any, ...], published: PublishedVersions) -> bool:
     """Was the template the same at both looks, also if it was changed there and back between?"""
-    template = version.template
-    *fields, published = standing
-    seen = [
+    template = published.template
+    seen = (
         template.pk,
         template.channel,
         template.kind,
         template.delivery_guarantee,
         template.default_language,
-    ]
-    return fields == seen and version.pk in published
+        sorted(version.pk for version in published.by_language.values()),
+    )
+    return standing == seen

@@ -91,7 +91,7 @@ class PublishedVersions:
         raise _describe_missing(self.template, language)
 
 
-def load_published(*, organization_id: UUID, code: str) -> PublishedVersions:
+def read_published(*, organization_id: UUID, code: str) -> PublishedVersions:
     """Look up a template and what is live of it; raise NotFound for no such template."""
     template = get_template(organization_id=organization_id, code=code)
     versions = template.versions.published().select_related("template")
