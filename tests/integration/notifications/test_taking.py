@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.notifications.models import Notification
 from apps.notifications.models.transitions import take_due
 from tests.factories import make_organization
-from tests.integration.notifications.test_transitions import accept_rows, take
+from tests.integration.transitions.rows import accept_rows, take
 
 pytestmark = pytest.mark.django_db
 
