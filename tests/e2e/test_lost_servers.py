@@ -17,6 +17,8 @@ BROKER_AWAY_SECONDS = 60
 SLOWEST_ACCEPT_SECONDS = 0.5
 KILLS = 10
 SENDS = 500
+PUSHES, PUSH_KILLS = 400, 2
+AT_ONCE = 100  # PUSH_AT_ONCE, of each of the worker's two processes
 
 
 def mail(number: int, topic: str) -> dict[str, Any]:
@@ -84,6 +86,51 @@ def test_ten_killed_workers_lose_nothing_and_double_only_what_is_in_doubt(
             doubtful.add(f"killed{number}@example.org")
     assert doubled <= doubtful
     assert doubtful, "no worker died while it was sending: the test proved nothing"
+
+
+def test_a_push_worker_that_dies_within_a_chunk_doubles_only_what_is_in_doubt(
+    installation: Installation,
+) -> None:
+    installation.fcm.behave(latency_ms=400)
+    batch = accept_pushes(installation)
+    for _ in range(PUSH_KILLS):
+        wait_for_pushes(installation)
+        installation.roles["push"].kill()
+        installation.roles["push"].start()
+    installation.fcm.behave(latency_ms=0)
+    installation.wait_until(lambda: installation.count_unfinished() == 0, limit=120)
+
+    calls = pushed(installation)
+    assert len(calls) == PUSHES
+    assert installation.get(f"/batches/{batch}")["by_status"] == {"sent": PUSHES}
+    doubtful = {each for each in calls if installation.get(f"/notifications/{each}")["in_doubt"]}
+    assert {each for each, count in calls.items() if count > 1} <= doubtful
+    assert 0 < len(doubtful) <= PUSH_KILLS * 2 * AT_ONCE
+
+
+def accept_pushes(installation: Installation) -> str:
+    """Return the id of a batch of so many pushes, each to a device of its own."""
+    content = {"title": "On its way", "body": "Hello"}
+    template = {"code": "killed", "channel": "push", "name": "Killed", "content": content}
+    assert installation.post("/templates", template).ok
+    devices = [{"push_token": f"killed-{n:04}", "platform": "android"} for n in range(PUSHES)]
+    recipients = [{"to": device} for device in devices]
+    order = {"notification_type": "push", "template_code": "killed", "recipients": recipients}
+    answer = installation.post("/notifications/bulk", order)
+    assert answer.status_code == requests.codes.accepted, answer.text
+    return str(answer.json()["data"]["batch_id"])
+
+
+def wait_for_pushes(installation: Installation) -> None:
+    """Return when FCM has more of them than now: then a chunk is under way."""
+    known = pushed(installation).total()
+    installation.wait_until(lambda: pushed(installation).total() > known, limit=60)
+
+
+def pushed(installation: Installation) -> Counter[str]:
+    """Return how often each notification was handed to FCM."""
+    sends = installation.fcm.messages(kind="send")
+    return Counter(send["content"]["message"]["data"]["notification_id"] for send in sends)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.utils import getaddresses
+from functools import lru_cache
 
 import idna
 
@@ -33,6 +34,7 @@ class Address:
         return not self.local.isascii()
 
 
+@lru_cache(maxsize=8)  # a mail's is read four times: announced and sent, envelope and header
 def parse_address(text: str) -> Address:
     """Read one bare address such as `ada@bücher.example`. Raises InvalidAddress."""
     local, at, domain = text.rpartition("@")

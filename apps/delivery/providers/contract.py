@@ -169,4 +169,6 @@ def clean_identity(identity: str) -> str:
 
 
 def _replace_unprintable(text: str, replacement: str) -> str:
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else replacement for char in text)

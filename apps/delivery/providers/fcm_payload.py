@@ -1,26 +1,41 @@
-"""A push as Firebase Cloud Messaging wants it: the common part and the device's own block."""
+"""A push as Firebase Cloud Messaging wants it: the common part and the device's own block.
 
-from firebase_admin import messaging
+https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages
+"""
 
-from apps.delivery.providers.contract import PushMessage
+from typing import Any
+
+import msgspec
+
+from apps.delivery.providers.contract import Permanent, PushMessage
 
 
-def build_fcm_message(message: PushMessage, *, now: float) -> messaging.Message:
-    """Only the block of the device's platform is filled; `now` dates the APNs expiry."""
-    built = messaging.Message(
-        notification=messaging.Notification(
-            title=message.title, body=message.body, image=message.image
-        ),
-        data=_build_data(message),
-        android=_build_android(message) if message.platform == "android" else None,
-        apns=_build_apns(message, now=now) if message.platform == "ios" else None,
-        webpush=_build_webpush(message) if message.platform == "web" else None,
-    )
-    # Set here and not above: the constructor deprecates `token` in favour of installation ids,
-    # which no client of ours has, and warns on every message. Filtering that warning around
-    # each send would change the filters of every thread.
-    built.token = message.token
-    return built
+def encode_fcm_message(message: PushMessage, *, now: float) -> bytes:
+    """Return the request's body; `now` dates the APNs expiry.
+
+    Only the block of the device's platform is filled. Raises Permanent for what is not Unicode.
+    """
+    try:
+        return msgspec.json.encode({"message": _build_message(message, now=now)})
+    except UnicodeEncodeError as exc:
+        raise Permanent("the text is not valid Unicode", code="invalid_content") from exc
+
+
+def _build_message(message: PushMessage, *, now: float) -> dict[str, Any]:
+    return {
+        "token": message.token,
+        "notification": _with_image(message, {"title": message.title, "body": message.body}),
+        "data": _build_data(message),
+        **_build_platform(message, now=now),
+    }
+
+
+def _build_platform(message: PushMessage, *, now: float) -> dict[str, Any]:
+    if message.platform == "android":
+        return {"android": _build_android(message)}
+    if message.platform == "ios":
+        return {"apns": _build_apns(message, now=now)}
+    return {"webpush": _build_webpush(message)}
 
 
 def _build_data(message: PushMessage) -> dict[str, str]:
@@ -29,46 +44,45 @@ def _build_data(message: PushMessage) -> dict[str, str]:
     return {**link, **message.data, "notification_id": message.notification_id}
 
 
-def _build_android(message: PushMessage) -> messaging.AndroidConfig:
-    return messaging.AndroidConfig(
-        priority="high" if message.high_priority else "normal",
-        ttl=message.ttl_seconds,
-        notification=messaging.AndroidNotification(
-            image=message.image,
-            default_sound=True,
-            priority="high" if message.high_priority else "default",
-        ),
-    )
+def _build_android(message: PushMessage) -> dict[str, Any]:
+    priority = "PRIORITY_HIGH" if message.high_priority else "PRIORITY_DEFAULT"
+    shown = {"default_sound": True, "notification_priority": priority}
+    lives = {} if message.ttl_seconds is None else {"ttl": f"{message.ttl_seconds}s"}
+    return {
+        "priority": "high" if message.high_priority else "normal",
+        "notification": _with_image(message, shown),
+        **lives,
+    }
 
 
-def _build_apns(message: PushMessage, *, now: float) -> messaging.APNSConfig:
+def _build_apns(message: PushMessage, *, now: float) -> dict[str, Any]:
     headers = {
         "apns-push-type": "alert",
         "apns-priority": "10" if message.high_priority else "5",
     }
     if message.ttl_seconds is not None:
         headers["apns-expiration"] = str(int(now) + message.ttl_seconds)
-    aps = messaging.Aps(
-        alert=messaging.ApsAlert(title=message.title, body=message.body),
-        sound="default",
-        mutable_content=bool(message.image),  # lets the app's extension fetch the image
-    )
-    return messaging.APNSConfig(
-        headers=headers,
-        payload=messaging.APNSPayload(aps=aps),
-        fcm_options=messaging.APNSFCMOptions(image=message.image) if message.image else None,
-    )
+    aps: dict[str, Any] = {
+        "alert": {"title": message.title, "body": message.body},
+        "sound": "default",
+    }
+    built: dict[str, Any] = {"headers": headers, "payload": {"aps": aps}}
+    if message.image:
+        aps["mutable-content"] = 1  # lets the app's extension fetch the image
+        built["fcm_options"] = {"image": message.image}
+    return built
 
 
-def _build_webpush(message: PushMessage) -> messaging.WebpushConfig:
+def _build_webpush(message: PushMessage) -> dict[str, Any]:
     headers = {"Urgency": "high" if message.high_priority else "normal"}
     if message.ttl_seconds is not None:
         headers["TTL"] = str(message.ttl_seconds)
-    secure = (message.link or "").startswith("https://")  # FCM refuses the message otherwise
-    return messaging.WebpushConfig(
-        headers=headers,
-        notification=messaging.WebpushNotification(
-            title=message.title, body=message.body, image=message.image
-        ),
-        fcm_options=messaging.WebpushFCMOptions(link=message.link) if secure else None,
-    )
+    shown = _with_image(message, {"title": message.title, "body": message.body})
+    built: dict[str, Any] = {"headers": headers, "notification": shown}
+    if message.link and message.link.startswith("https://"):  # FCM refuses the message otherwise
+        built["fcm_options"] = {"link": message.link}
+    return built
+
+
+def _with_image(message: PushMessage, shown: dict[str, Any]) -> dict[str, Any]:
+    return {**shown, "image": message.image} if message.image else shown

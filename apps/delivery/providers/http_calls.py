@@ -1,9 +1,10 @@
 """What the answer to an HTTP request means, and what it means that there is none."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from email.utils import mktime_tz, parsedate_tz
 from http.client import HTTPException
+from typing import Protocol
 
 import requests
 from urllib3.exceptions import (
@@ -38,8 +39,21 @@ LONGEST_RETRY_AFTER = 86_400.0  # whoever names ten years means "not now"
 TIMEOUTS = (TimeoutError, requests.Timeout, ReadTimeoutError)
 
 
+class HttpAnswer(Protocol):
+    """What an answer says, whichever client read it."""
+
+    @property
+    def status_code(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    @property
+    def content(self) -> bytes: ...
+
+
 def explain_response(
-    response: requests.Response, *, words: str | bytes, secrets: Iterable[str] = ()
+    response: HttpAnswer, *, words: str | bytes, secrets: Iterable[str] = ()
 ) -> ProviderError:
     """What an answer outside 2xx means; `words` are the provider's own."""
     status = response.status_code
@@ -62,7 +76,7 @@ def explain_no_response(
     """What it means that no answer came: never handed over, or nobody knows."""
     unreached = _find_connect_failure(error)
     if unreached is not None:
-        return _explain_unreached(unreached, secrets=secrets)
+        return explain_unreached(unreached, secrets=secrets)
     words = quote_provider(str(error), secrets=secrets)
     if any(isinstance(cause, TIMEOUTS) for cause in _list_causes(error)):
         return Uncertain(f"no answer in time: {words}", code="timeout")
@@ -73,7 +87,7 @@ def explain_no_response(
     return Uncertain(f"no answer: {words}", code="connection_lost")
 
 
-def read_retry_after(response: requests.Response) -> float | None:
+def read_retry_after(response: HttpAnswer) -> float | None:
     """Seconds to wait (RFC 9110 section 10.2.3), dates measured by the server's own clock.
 
     At most LONGEST_RETRY_AFTER; None where there is no wait that can be read.
@@ -105,8 +119,11 @@ def _find_connect_failure(error: requests.RequestException) -> Exception | None:
     return reason if isinstance(reason, unmade) else None
 
 
-def _explain_unreached(error: Exception, *, secrets: Iterable[str]) -> ProviderError:
-    """Nothing was sent. A refused certificate or no TLS at all is for an operator to mend."""
+def explain_unreached(error: Exception, *, secrets: Iterable[str] = ()) -> ProviderError:
+    """No connection, so nothing was sent.
+
+    A refused certificate or no TLS at all is for an operator to mend.
+    """
     words = quote_provider(str(error), secrets=secrets)
     if any(is_tls_refusal(cause) for cause in _list_causes(error)):
         return Misconfigured(f"TLS failed: {words}", code="tls_failed")

@@ -31,7 +31,8 @@ def build_mime(message: EmailMessage, *, now: float, eight_bit: bool = False) ->
     Misconfigured.
     """
     require_own_parts(message)
-    headers = {"Subject": message.subject, "Date": formatdate(now)} | collect_headers(message)
+    headers = {"Subject": message.subject, "Date": _write_date(int(now))}
+    headers |= collect_headers(message)
     lines = [
         _write_from(read_sender(message)),
         f"To: {read_recipient(message)}",
@@ -108,6 +109,12 @@ def _check_own_header(name: str) -> None:
         raise Permanent("a header has a name that is not allowed", code="invalid_header")
 
 
+@lru_cache(maxsize=4)
+def _write_date(now: int) -> str:
+    """The same for all mails of a second."""
+    return formatdate(now)
+
+
 @lru_cache(maxsize=16)
 def _write_from(sender: Address) -> str:
     if _needs_encoded_words(sender.display_name):
@@ -135,8 +142,10 @@ def _fold(name: str, value: str) -> str:
     The standard library's own folding would turn such a word into encoded words, which
     nobody decodes in List-Unsubscribe, or leave the first line empty.
     """
-    lines = [f"{name}:"]
-    for word in re.findall(r"\s+\S+", f" {value.strip()}"):
+    lines, words = [f"{name}:"], value.strip()
+    if words and len(name) + len(": ") + len(words) <= FOLD_AT:
+        return f"{name}: {words}"
+    for word in re.findall(r"\s+\S+", f" {words}"):
         if len(lines[-1]) + len(word) <= FOLD_AT or lines == [f"{name}:"]:
             lines[-1] += word
         else:

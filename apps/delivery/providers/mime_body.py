@@ -47,7 +47,9 @@ def _write_part(subtype: str, content: str, *, eight_bit: bool) -> bytes:
 
 def _to_lines(content: str) -> bytes:
     """Return UTF-8 with CRLF after every line, the last one included."""
-    lines = _ANY_NEWLINE.sub("\r\n", content)
+    # Nearly all are without a CR, and take a tenth of the time.
+    is_mixed = "\r" in content
+    lines = _ANY_NEWLINE.sub("\r\n", content) if is_mixed else content.replace("\n", "\r\n")
     if lines and not lines.endswith("\r\n"):
         lines += "\r\n"
     try:

@@ -86,4 +86,6 @@ def explain_recipient(code: int, words: str) -> ProviderError:
 
 def stuff_dots(data: bytes) -> bytes:
     """Transparency, RFC 5321 section 4.5.2."""
+    if b"\n." not in data and not data.startswith(b"."):
+        return data
     return re.sub(rb"(?m)^\.", b"..", data)

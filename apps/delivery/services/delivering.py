@@ -67,7 +67,7 @@ def deliver_notifications(*, ids: Sequence[UUID], at_once: int = 1) -> int:
 
 def _deliver_part(ids: Sequence[UUID], *, lease_seconds: float, at_once: int) -> OutcomeRecorder:
     lease = Lease(ids, seconds=lease_seconds)
-    unbegun = list(lease.fences)
+    unbegun = dict.fromkeys(lease.fences)
     recorder = OutcomeRecorder(lease)
     if at_once > 1:
         outcomes = _send_together(lease, recorder, unbegun, at_once)
@@ -80,12 +80,12 @@ def _deliver_part(ids: Sequence[UUID], *, lease_seconds: float, at_once: int) ->
         try:
             recorder.flush()  # after a fault too: what is done exists nowhere else yet
         finally:
-            lease.give_back(unbegun)
+            lease.give_back(list(unbegun))
     return recorder
 
 
 def _send_in_turn(
-    lease: Lease, recorder: OutcomeRecorder, unbegun: list[UUID]
+    lease: Lease, recorder: OutcomeRecorder, unbegun: dict[UUID, None]
 ) -> Iterator[Outcome]:
     """Send one after the other; what is begun leaves `unbegun`."""
 
@@ -93,15 +93,17 @@ def _send_in_turn(
         recorder.flush_when_due()
         lease.hold(notification_id)
 
+    policy = _policy()
     for parcel, following in _look_ahead(_compose_all(lease)):
         outlets = _outlets_of(parcel)
-        unbegun.remove(parcel.notification.id)
+        del unbegun[parcel.notification.id]
         current = _hold_back_expired(parcel, lease)
-        yield from _conclude_safely(current, _plan_call(current, guard, outlets, following))
+        result = _plan_call(current, guard, outlets, following)
+        yield from _conclude_safely(current, result, policy)
 
 
 def _send_together(
-    lease: Lease, recorder: OutcomeRecorder, unbegun: list[UUID], at_once: int
+    lease: Lease, recorder: OutcomeRecorder, unbegun: dict[UUID, None], at_once: int
 ) -> Iterator[Outcome]:
     """Send `at_once` of them at a time; what is begun leaves `unbegun`.
 
@@ -112,15 +114,16 @@ def _send_together(
         for parcel in _compose_all(lease):
             see_to_duties()
             outlets = _outlets_of(parcel)
-            unbegun.remove(parcel.notification.id)
+            del unbegun[parcel.notification.id]
             yield parcel, _plan_call(parcel, lease.check, outlets, apart=True)
 
     def see_to_duties() -> None:
         recorder.flush_when_due()
         lease.keep()
 
+    policy = _policy()
     for parcel, result in call_side_by_side(begin(), at_once=at_once, meanwhile=see_to_duties):
-        yield from _conclude_safely(parcel, result)
+        yield from _conclude_safely(parcel, result, policy)
 
 
 def _compose_all(lease: Lease) -> Iterator[Parcel]:
@@ -191,11 +194,13 @@ def _call_now(call: Callable[[], list[Attempt]]) -> Callable[[], list[Attempt]]:
     return future.result
 
 
-def _conclude_safely(parcel: Parcel, result: Callable[[], list[Attempt]]) -> list[Outcome]:
+def _conclude_safely(
+    parcel: Parcel, result: Callable[[], list[Attempt]], policy: RetryPolicy
+) -> list[Outcome]:
     """Return the outcome; none when the notification is not ours any more."""
     bind_correlation_id(parcel.notification.correlation_id)
     try:
-        return [conclude(parcel, result(), policy=_policy())]
+        return [conclude(parcel, result(), policy=policy)]
     except LeaseLost:
         log.warning("lease_lost", notification_id=str(parcel.notification.id))
         return []
@@ -203,7 +208,7 @@ def _conclude_safely(parcel: Parcel, result: Callable[[], list[Attempt]]) -> lis
         raise
     except Exception as error:  # noqa: BLE001  # recorded as the outcome, and logged
         refusal = refuse_for_a_bug(parcel.notification, error)
-        return [conclude(replace(parcel, content=refusal), [], policy=_policy())]
+        return [conclude(replace(parcel, content=refusal), [], policy=policy)]
 
 
 def _policy() -> RetryPolicy:

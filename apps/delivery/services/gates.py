@@ -68,6 +68,7 @@ class Gate:
         self.breaker = breaker
         self._limiter = limiter
         self._line = line  # of those who are parked
+        self._asking = threading.Lock()
 
     @contextmanager
     def passing(self) -> Iterator[Permit]:
@@ -96,8 +97,10 @@ class Gate:
         return random.uniform(0, LONGEST_PARKING_SECONDS)  # noqa: S311  # no secret
 
     def _admit(self) -> Permit:
+        """One thread asks, and those that wait for it know: else a hundred would ask at once."""
         try:
-            return self.breaker.admit()
+            with self._asking:
+                return self.breaker.admit()
         except CircuitOpen as error:
             reason = RATE_LIMITED if error.is_paused else BREAKER_OPEN
             raise Unavailable(self, reason=reason, retry_after=error.retry_after) from error

@@ -7,12 +7,10 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-import requests
 from django.utils import timezone
 from pytest_django import Settings
 
-from apps.delivery.providers.contract import InvalidProviderUrl, Timeouts
-from apps.delivery.providers.fcm_session import ServiceAccountAuth, load_fcm_credentials
+from apps.delivery.providers.contract import InvalidProviderUrl
 from apps.delivery.providers.urls import parse_provider_urls
 from apps.delivery.services.delivering import deliver_notifications
 from apps.delivery.services.outlets import close_outlets
@@ -187,19 +185,6 @@ def test_an_account_that_is_refused_with_a_fresh_token_waits_for_an_operator(
     waiting = accept_push(organization, device="device-0001")
     assert deliver([waiting]) == [("pending", "authentication_failed")]
     assert len(fcm.messages(kind="send")) == 1
-
-
-def test_a_token_that_another_thread_forgets_is_still_sent_by_this_call(
-    fcm: FcmService, key_file: Path
-) -> None:
-    credentials = load_fcm_credentials(str(key_file), endpoint=fcm.url)
-    auth = ServiceAccountAuth(credentials, timeouts=Timeouts())
-    token = auth.refresh_token()
-    auth.forget_token(token)
-    request = auth(requests.Request("POST", fcm.url).prepare())
-    assert request.headers["authorization"] == f"Bearer {token.text}"
-    assert auth.refresh_token().is_fresh
-    auth.close()
 
 
 def test_what_expires_while_others_are_under_way_is_not_sent(

@@ -1,17 +1,15 @@
-"""Firebase's client as we need it: our endpoint, our timeouts, and one request for each send."""
+"""Access tokens of a Google service account: one at hand, exchanged for its key in time."""
 
 import json
+import re
 import threading
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import firebase_admin
 import requests
-from firebase_admin import _http_client, messaging
 from google.auth.exceptions import RefreshError
 from google.oauth2.service_account import Credentials
 
@@ -29,6 +27,8 @@ from apps.delivery.providers.http_calls import explain_no_response, explain_resp
 from apps.delivery.providers.http_session import OneHopSession
 
 SCOPES = ["https://www.googleapis.com/auth/firebase.messaging"]
+# RFC 6750 section 2.1: what else there is would not stay within its header.
+BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +48,8 @@ class AccessToken:
     is_fresh: bool
 
 
-class ServiceAccountAuth(requests.auth.AuthBase):
-    """Puts the access token on each request.
+class ServiceAccountTokens:
+    """The access token of one account, for all threads.
 
     google-auth's own session would repeat a send that is answered 401, up to twice, and hand
     the token to a second host to look up regions, wherever our endpoint is.
@@ -60,24 +60,21 @@ class ServiceAccountAuth(requests.auth.AuthBase):
         self._session = OneHopSession()
         self._timeouts = timeouts
         self._lock = threading.Lock()
-        self._of_call = threading.local()  # what another thread forgets is still sent by this one
 
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        token: str = self._of_call.token
-        self._credentials.apply(request.headers, token=token)  # type: ignore[no-untyped-call]  # google-auth
-        return request
+    def find_token(self) -> AccessToken:
+        """Return the token at hand, or a new one.
 
-    def refresh_token(self) -> AccessToken:
-        """Return the token that this thread sends with, the one at hand or a new one.
-
-        Nothing is sent before. Takes at most half the time of a call: the message needs some too.
+        Takes at most half the time of a call: the message needs some too. What another thread
+        forgets meanwhile is still sent by the one that has it.
         """
+        held = self._credentials.token
+        if self._credentials.valid and _is_bearer(held):  # nearly always, and without the lock
+            return AccessToken(str(held), is_fresh=False)
         with end_within((self._timeouts.connect + self._timeouts.read) / 2), self._locked():
             is_fresh = not self._credentials.valid
             if is_fresh:
                 self._exchange_key()
-            self._of_call.token = str(self._credentials.token)
-            return AccessToken(self._of_call.token, is_fresh)
+            return AccessToken(str(self._credentials.token), is_fresh)
 
     def forget_token(self, refused: AccessToken) -> None:
         """After a refusal, so that a revoked token does not stop every send for an hour.
@@ -113,6 +110,9 @@ class ServiceAccountAuth(requests.auth.AuthBase):
         except RefreshError as exc:  # an answer without a token
             words = quote_provider(str(exc.args[0]))
             raise Transient(f"no access token: {words}", code="token_unavailable") from exc
+        if not _is_bearer(self._credentials.token):
+            self._credentials.token = None
+            raise Transient("the access token is unreadable", code="token_unavailable")
 
     def _ask_once(
         self, url: str, method: str = "GET", body: Any = None, headers: Any = None, **_: Any
@@ -126,6 +126,10 @@ class ServiceAccountAuth(requests.auth.AuthBase):
         if answer.status_code != requests.codes.ok:
             raise _explain_no_token(explain_response(answer, words=answer.content))
         return TokenAnswer(status=answer.status_code, headers=answer.headers, data=answer.content)
+
+
+def _is_bearer(token: str | None) -> bool:
+    return token is not None and BEARER_TOKEN.fullmatch(token) is not None
 
 
 def _explain_no_token(error: ProviderError) -> ProviderError:
@@ -157,35 +161,3 @@ def load_fcm_credentials(path: str, *, endpoint: str | None) -> Credentials:
     if not usable:
         raise InvalidProviderUrl(f"{expected}, found something else")
     return credentials
-
-
-def open_fcm_app(
-    credentials: Credentials,
-    *,
-    auth: ServiceAccountAuth,
-    endpoint: str | None,
-    timeouts: Timeouts,
-) -> firebase_admin.App:
-    """An app of its own, whose messaging service goes where, and waits as long as, we say."""
-    project = credentials.project_id
-    app = firebase_admin.initialize_app(
-        credentials, {"projectId": project}, name=f"notifier-{uuid.uuid4()}"
-    )
-    session = OneHopSession()
-    session.auth = auth
-    # Firebase has no option for any of this: by itself it repeats a send up to four times, a
-    # read timeout included, and waits 120 s.
-    service = messaging._get_messaging_service(app)  # noqa: SLF001
-    service._client = _http_client.JsonHttpClient(  # noqa: SLF001
-        session=session, retries=False, timeout=(timeouts.connect, timeouts.read)
-    )
-    if endpoint:
-        service._fcm_url = f"{endpoint}/v1/projects/{project}/messages:send"  # noqa: SLF001
-    return app
-
-
-def close_fcm_app(app: firebase_admin.App) -> None:
-    """Close the kept connections and forget the app."""
-    service = messaging._get_messaging_service(app)  # noqa: SLF001 - as in open_fcm_app
-    service._client.close()  # noqa: SLF001
-    firebase_admin.delete_app(app)
