@@ -14,6 +14,7 @@ from tests.deploy.manifests import (
     OVERLAYS,
     STORES,
     Manifest,
+    container_of,
     list_objects,
     list_workloads,
     load_objects,
@@ -150,7 +151,7 @@ def test_the_settings_start_with_the_secrets_of_the_example(overlay: str, tmp_pa
     assert read["NOTIFIER_ENV"] == overlay
     assert {*settings_of(overlay)} & {*filled} == set()
     secret = {setting.name for setting in SETTINGS if setting.secret}
-    assert filled.keys() == secret - {"DATABASE_REPLICA_URL"}  # optional: a comment there
+    assert filled.keys() == secret
 
 
 def fill_in(name: str, text: str) -> str:
@@ -166,15 +167,35 @@ def test_the_servers_for_development_are_those_of_compose() -> None:
     assert images == {name: services[name]["image"] for name in STORES}
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_the_first_step_of_a_roll_out_applies_all_that_the_migration_needs(overlay: str) -> None:
+def list_step(overlay: str, step: int) -> list[Manifest]:
+    """Return what the roll-out applies in its first or second step."""
     script = (FOLDER / "roll_out.sh").read_text()
-    [listed] = re.findall(r"component in \(([^)]*)\)", script)
-    first = [
+    listed = re.findall(r"component in \(([^)]*)\)", script)[step].split(", ")
+    return [
         each
         for each in load_objects(overlay)
-        if each["metadata"].get("labels", {}).get(COMPONENT) in listed.split(", ")
+        if each["metadata"].get("labels", {}).get(COMPONENT) in listed
     ]
-    kinds = {each["kind"] for each in first}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_first_step_of_a_roll_out_applies_all_that_the_migration_needs(overlay: str) -> None:
+    kinds = {each["kind"] for each in list_step(overlay, 0)}
     assert {"Namespace", "ConfigMap", "ServiceAccount", "NetworkPolicy", "Job"} <= kinds
     assert "Deployment" not in kinds
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_who_reads_messages_is_rolled_before_who_writes_them(overlay: str) -> None:
+    deployments = {
+        name: container_of(each)["command"]
+        for name, each in list_workloads(overlay).items()
+        if each["kind"] == "Deployment"
+    }
+    reading = {
+        name
+        for name, command in deployments.items()
+        if {"worker", "consume_failed"} & set(command)
+    }
+    rolled = [each for each in list_step(overlay, 1) if each["kind"] == "Deployment"]
+    assert {each["metadata"]["labels"][COMPONENT] for each in rolled} == reading

@@ -11,7 +11,7 @@ from tests.deploy.tools import PROJECT, find_program, run_program
 
 FILE = PROJECT / ".github/workflows/ci.yml"
 JOBS: dict[str, Any] = yaml.safe_load(FILE.read_text())["jobs"]
-SCRIPTS = [*(PROJECT / ".github").glob("*.sh"), PROJECT / "deploy/kubernetes/roll_out.sh"]
+SCRIPTS = [*(PROJECT / ".github").glob("*.sh"), *(PROJECT / "deploy").rglob("*.sh")]
 
 
 def test_the_workflow_fits_the_schema() -> None:
