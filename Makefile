@@ -5,7 +5,7 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help up install test check unit integration e2e faults soak bench bench-short servers servers-down stack locks schema docs clean
+.PHONY: help up install test check unit integration e2e faults soak bench bench-short servers servers-down stack image-check locks schema docs clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,8 +23,12 @@ $(VENV)/.development: requirements/dev.txt requirements/base.txt
 	@$(PYTHON) deploy/local/environment_setup.py $(VENV) requirements/dev.txt
 	@touch $@ $(VENV)/.runtime
 
+# First what can run side by side, then what cannot (tests/conftest.py); both, whatever becomes of the
+# first. A 5 says that PYTEST_FLAGS chose nothing there.
 test: $(VENV)/.development ## all tests on private PostgreSQL, RabbitMQ and Redis, then lint, types and contracts
-	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_FLAGS) -m "not alone"; beside=$$?; \
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) -m alone; alone=$$?; \
+	case "$$beside $$alone" in "0 0" | "0 5" | "5 0") ;; *) exit 1 ;; esac
 	@$(MAKE) --no-print-directory check
 
 check: $(VENV)/.development ## lint, format, types, import contracts, security, migrations, API schema, docs
@@ -71,6 +75,9 @@ servers-down: ## stop them
 
 stack: servers ## every role as its own process on those servers (PORT=… for the web)
 	@PORT=$(PORT) $(BIN)/python -m deploy.local.stack
+
+image-check: ## build the image and start it as a container, where an engine runs (ENGINE=podman)
+	@deploy/image_check.sh
 
 locks: $(VENV)/.development ## compile requirements/*.in to hashed locks
 	@for name in base dev bench; do \

@@ -40,7 +40,7 @@ class OrganizationPages:
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         columns = super().get_list_display(request)  # type: ignore[misc]  # ModelAdmin's
-        if seen_organization(request) is None:
+        if seen_organization(request) is None and Organization.objects.count() > 1:
             return list(columns)
         return [each for each in columns if each != "organization"]
 

@@ -1,6 +1,8 @@
 """Fixtures that every kind of test may use: the private servers of the run."""
 
+import fcntl
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,24 +24,60 @@ from notifier.encryption_lasting import blind_index
 from notifier.wakeup import bell
 from tests import session
 
-SERVERLESS = Path(__file__).parent / "unit"
+TESTS = Path(__file__).parent
+SERVERLESS = TESTS / "unit"
+# What judges by the clock, or runs a whole installation: beside other tests it would fail.
+ALONE = (
+    *("bench", "browser", "e2e", "faults"),
+    *("integration/breakers", "integration/relay"),
+    *("integration/test_local_servers.py", "integration/test_stack_runner.py"),
+)
 _left_out = pytest.StashKey[str]()
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses by these marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    alone = {TESTS / place for place in ALONE}
+    for item in items:
+        if not alone.isdisjoint((item.path, *item.path.parents)):
+            item.add_marker(pytest.mark.alone)
+    _leave_out(config, items)
+
+
+def _leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what needs servers where none can be had, saying so; in CI that is a failure."""
     on_servers = [item for item in items if SERVERLESS not in item.path.parents]
     if not on_servers:
         return
     try:
-        install_missing([POSTGRES_PACKAGE, RABBITMQ_PACKAGE, REDIS_PACKAGE])
+        _install_servers()
     except CannotRun as error:
         if os.environ.get("CI"):
             pytest.exit(f"the servers cannot be had: {error}", returncode=1)
-        suites = sorted({item.path.relative_to(SERVERLESS.parent).parts[0] for item in on_servers})
+        suites = sorted({item.path.relative_to(TESTS).parts[0] for item in on_servers})
         config.stash[_left_out] = f"LEFT OUT: {', '.join(suites)} ({error})"
         config.hook.pytest_deselected(items=on_servers)
         items[:] = [item for item in items if item not in set(on_servers)]
+
+
+def _install_servers() -> None:
+    """Let one process at a time look and install: with `-n 2` there are two."""
+    with (Path(tempfile.gettempdir()) / "notifier-tests.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        install_missing([POSTGRES_PACKAGE, RABBITMQ_PACKAGE, REDIS_PACKAGE])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand what was left out to the process that reports, where this one is only its worker."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = session.config.stash.get(_left_out, "")
+
+
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist's
+def pytest_testnodedown(node: Any) -> None:
+    if message := getattr(node, "workeroutput", {}).get("left_out", ""):
+        node.config.stash[_left_out] = message
 
 
 def pytest_terminal_summary(

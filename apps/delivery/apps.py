@@ -7,6 +7,7 @@ from notifier.personal_data import Keeper, register_keeper
 
 class DeliveryConfig(AppConfig):
     name = "apps.delivery"
+    verbose_name = "Operations"  # as the admin's menu calls it
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

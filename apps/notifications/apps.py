@@ -7,6 +7,7 @@ from notifier.personal_data import Keeper, register_keeper
 
 class NotificationsConfig(AppConfig):
     name = "apps.notifications"
+    verbose_name = "Messages"  # as the admin's menu calls it
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -7,6 +7,7 @@ from notifier.authentication import set_authenticators, set_recallers
 
 class UsersConfig(AppConfig):
     name = "apps.users"
+    verbose_name = "People"  # as the admin's menu calls it
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -1,5 +1,6 @@
 """MJML and Markdown: what they become, where they are wrong, and what hostile ones cost."""
 
+import lxml.html
 import pytest
 
 from apps.templates.rendering import (
@@ -90,6 +91,44 @@ def test_markup_of_liquid_is_no_markup_of_markdown() -> None:
 def test_variables_are_escaped_and_no_markdown_in_them_is_read() -> None:
     html = render("markdown", "{{ name }}", name="**b** <script>").html
     assert "**b** &lt;script&gt;" in html
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "javascript:alert(1)",
+        " JavaScript:alert(1)",
+        "java\nscript:alert(1)",
+        "\x01\tjavascript:alert(1)",
+        "vbscript:x",
+        "data:text/html,<script>alert(1)</script>",
+    ],
+)
+@pytest.mark.parametrize(
+    ("part", "source"),
+    [
+        ("markdown", "[Open]({{ link }}) [b]: x\n\n![c]({{ link }})"),
+        ("markdown", '<a href="{% if vip %}{{ link }}{% endif %}">Open</a>'),
+        ("mjml", COLUMN.format('<mj-text><a href="{{ link }}">Open</a></mj-text>')),
+        ("html", "<a class=x href={{ link }}>Open</a><a href='{{ link }}'>Open</a>"),
+    ],
+)
+def test_a_variable_makes_no_link_that_runs_something(
+    part: str, source: str, address: str
+) -> None:
+    mail = render(part, source, link=address)
+    links = lxml.html.fromstring(mail.html).xpath("//@href")
+    squeezed = ["".join(link.split()).strip("\x01").lower() for link in links]
+    assert not [link for link in squeezed if link.startswith(("javascript", "vbscript", "data"))]
+    assert "Open" in mail.html
+
+
+def test_links_to_pages_apps_and_pictures_stay() -> None:
+    source = "<a href='{{ a }}'>a</a><a href=\"myapp://x?to=data:1\">b</a><img src='{{ b }}'>"
+    given = {"a": "https://e.org/?q=javascript:x", "b": "data:image/png;base64,AAAA"}
+    mail = render("html", source, **given)
+    for kept in (*given.values(), "myapp://x?to=data:1"):
+        assert kept in mail.html
 
 
 def test_an_own_text_part_is_kept() -> None:

@@ -41,6 +41,7 @@ class DeadMessageAdmin(KeptAdmin):
         "What arrived in failed.queue and is no notification: malformed, foreign or poison."
         " The headers tell who published it."
     )
+    begin = "None, as it should be: every message could be read."
     list_display = ("when", "first_queue", "cause", "task", "content_type", "shown_size")
     list_filter = ("first_queue", "cause")
     search_fields = ("task", "body_digest")
@@ -79,6 +80,7 @@ class DeadMessageAdmin(KeptAdmin):
 @admin.register(CapturedMessage)
 class CapturedMessageAdmin(KeptAdmin):
     hint = "What a capture:// provider or a test key kept instead of sending it."
+    begin = "None yet: choose Send in the menu with the mode test, or use a test key."
     list_display = ("when", "channel_badge", "shown_recipient", "title", "provider", "story")
     list_filter = ("channel",)
     search_fields = ("notification_id",)

@@ -17,6 +17,7 @@ MOST_REASONS = 100
 @admin.register(Batch)
 class BatchAdmin(UploadPage, LedgerAdmin):
     hint = "Bulk requests and uploaded files. Open one to see how far it is."
+    begin = "None yet: upload a CSV file, or let a program POST /api/v1/notifications/bulk."
     list_display = (
         "created_at",
         "channel",

@@ -40,6 +40,7 @@ class DeadLetterAdmin(NotificationPages):
         "What was given up and waits for a person. Choose some, or all that match a filter, and"
         " replay or discard them: both show first what is meant."
     )
+    begin = "None: nothing has been given up, and nothing waits for you."
     list_display = (
         "failed_at",
         "channel",
@@ -85,9 +86,9 @@ class DeadLetterAdmin(NotificationPages):
         }
         return TemplateResponse(request, "notifications/admin_replay.html", context)
 
-    @display(description="Error code", ordering="error_code", label=True)
-    def shown_code(self, letter: DeadLetter) -> str:
-        return letter.error_code or letter.reason
+    @display(description="Error code", ordering="error_code")
+    def shown_code(self, letter: DeadLetter) -> SafeString:
+        return format_html('<code class="n-badge">{}</code>', letter.error_code or letter.reason)
 
     @display(description="Error")
     def short_error(self, letter: DeadLetter) -> SafeString | str:

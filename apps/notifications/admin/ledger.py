@@ -30,6 +30,7 @@ class LedgerAdmin(OrganizationPages, ModelAdmin):
     """Nobody adds, changes or deletes rows of the ledger by hand; services move them on."""
 
     paginator = CappedPaginator
+    list_before_template = "notifier/admin_hint.html"
     list_per_page = 50
     show_full_result_count = False
 

@@ -27,6 +27,7 @@ from notifier.shown_values import NOTHING, show_time
 @admin.register(Notification)
 class NotificationAdmin(SendingPage, NotificationPages):
     hint = "The newest first. Open one to see what happened to it and why."
+    begin = "None yet: choose Send in the menu, or let a program POST /api/v1/notifications."
     list_display = (
         "accepted_at",
         "status_badge",

@@ -1,5 +1,6 @@
 """What the pages of a notification, and of a dead letter, which is one, have in common."""
 
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from apps.notifications.services.suppressing import index_for_search
 from notifier.shown_values import NOTHING, show_exact_time, show_table, show_time
 
 MASKED_FROM = 12
+REPORTS_EXPECTED = timedelta(minutes=1)  # so long a page that says `sent` goes on looking
 BADGES = {
     Status.PENDING: "info",
     Status.QUEUED: "info",
@@ -44,7 +46,6 @@ class NotificationPages(LedgerAdmin):
     search_fields = ("pk",)  # shows the box; see get_search_results
     search_help_text = "Exactly: id, request_id, recipient or correlation id"
     list_select_related = ("organization",)
-    list_before_template = "notifier/admin_hint.html"
     change_form_outer_before_template = "notifications/admin_timeline.html"
     fieldsets = (
         (
@@ -93,11 +94,13 @@ class NotificationPages(LedgerAdmin):
             **(extra_context or {}),
             "story": tell_story(object_id) if row else [],
             "tone": TONES.get(row.status, "calm") if row else "",
-            "is_final": row is not None and row.status in FINAL_STATUSES,
+            "is_final": row is not None and _is_settled(row, now=timezone.now()),
             "shown_at": timezone.now(),
             "may_intervene": self.has_intervene_permission(request),
         }
         page: HttpResponse = super().change_view(request, object_id, form_url, context)
+        if request.headers.get("X-Known-Events") not in {None, str(len(context["story"]))}:
+            page["HX-Refresh"] = "true"  # what stands below the timeline has changed too
         return page
 
     def get_search_results(
@@ -197,6 +200,12 @@ class NotificationPages(LedgerAdmin):
             return None
         chosen = request.POST.get("_selected_action", "")
         return redirect("admin:notifications_notification_change", chosen)
+
+
+def _is_settled(row: Notification, *, now: datetime) -> bool:
+    """Is there nothing more to be seen soon? Providers often report within seconds."""
+    is_fresh = row.sent_at is not None and now - row.sent_at < REPORTS_EXPECTED
+    return row.status in FINAL_STATUSES and not (row.status == Status.SENT and is_fresh)
 
 
 def _with_id(term: str) -> Q:

@@ -62,6 +62,7 @@ class SuppressionAdmin(RecordedPages, OrganizationPages, ModelAdmin):
         "Nothing is sent to these. Hard bounces, complaints and unsubscribes add themselves;"
         " remove an entry when you know that its reason is gone."
     )
+    begin = "Nobody is on it: everybody can be sent to. An address can be added by hand."
     list_before_template = "notifier/admin_hint.html"
     shown_fields = ("channel", "cause")
     list_display = (

@@ -7,10 +7,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
-from unfold.admin import ModelAdmin
 
 from apps.templates.admin.access import organization_of
-from apps.templates.admin.editing import EDITOR_MEDIA, describe_editor
+from apps.templates.admin.editor_pages import EditorPages
 from apps.templates.admin.forms import ChangedTemplateForm, NewTemplateForm
 from apps.templates.admin.history import list_languages, list_versions_of
 from apps.templates.admin.publishing import may_publish
@@ -25,14 +24,15 @@ from notifier.organization_pages import OrganizationPages
 
 
 @admin.register(Template)
-class TemplateAdmin(OrganizationPages, ModelAdmin):
+class TemplateAdmin(OrganizationPages, EditorPages):
+    hint = "What messages are made of. Open one for its languages, versions and their use."
+    begin = "None yet: add one. The editor shows the message while you write it."
+    list_before_template = "notifier/admin_hint.html"
     list_display = ("code", "organization", "channel", "name", "kind", "updated_at")
     list_filter = ("channel", "kind", "organization")
     list_select_related = ("organization",)
     search_fields = ("code", "name")
     actions = ("retire_templates",)
-    Media = EDITOR_MEDIA
-    add_form_template = "templates/editor.html"
     change_form_template = "templates/template.html"
     readonly_fields = ("organization", "code", "channel")
     fieldsets = (
@@ -47,24 +47,8 @@ class TemplateAdmin(OrganizationPages, ModelAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"organization": organization_of(request), "format": "html"}
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        context = describe_editor(request, None)
-        response: HttpResponse = super().add_view(request, form_url, context)
-        return response
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: Any = None,
-    ) -> HttpResponse:
-        template = self.get_object(request, object_id)
-        context = _describe_history(request, template) if template else {}
-        response: HttpResponse = super().change_view(request, object_id, form_url, context)
-        return response
+    def describe_row(self, request: HttpRequest, row: Template) -> dict[str, Any]:
+        return _describe_history(request, row)
 
     def response_add(
         self, request: HttpRequest, obj: Template, post_url_continue: Any = None

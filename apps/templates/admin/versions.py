@@ -10,12 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from apps.templates.admin.access import find_template, visible_templates, visible_versions
 from apps.templates.admin.drafting import only_post, preview_draft, try_draft, try_version
-from apps.templates.admin.editing import EDITOR_MEDIA, describe_editor, find_begin
+from apps.templates.admin.editing import find_begin
+from apps.templates.admin.editor_pages import EditorPages
 from apps.templates.admin.forms import NewVersionForm, write_fields
 from apps.templates.admin.history import compare_versions, find_live, state_of
 from apps.templates.admin.publishing import (
@@ -26,19 +26,21 @@ from apps.templates.admin.publishing import (
     publish_and_say,
 )
 from apps.templates.admin.showing import describe_stored
-from apps.templates.models import TemplateVersion
+from apps.templates.models import Template, TemplateVersion
 from apps.templates.services import add_version
 
 BADGES = {"live": "success", "earlier": "info", "draft": "warning"}
 
 
 @admin.register(TemplateVersion)
-class VersionAdmin(ModelAdmin):
+class VersionAdmin(EditorPages):
     """Versions are written once; what can be done with one is to publish it."""
 
+    hint = "Each text that was ever written for a template, the newest first."
+    begin = "None yet: they are written on a template's page, with its first one."
+    list_before_template = "notifier/admin_hint.html"
+
     form = NewVersionForm
-    Media = EDITOR_MEDIA
-    add_form_template = "templates/editor.html"
     change_form_template = "templates/version.html"
     list_display = ("template", "number", "language", "state", "created_at")
     list_filter = ("is_published", "language", "template__channel")
@@ -81,25 +83,12 @@ class VersionAdmin(ModelAdmin):
             kwargs["queryset"] = visible_templates(request)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
+    def find_edited(self, request: HttpRequest) -> Template | None:
         identity = request.POST.get("template") or request.GET.get("template", "")
-        context = describe_editor(request, find_template(request, identity))
-        response: HttpResponse = super().add_view(request, form_url, context)
-        return response
+        return find_template(request, identity)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: Any = None,
-    ) -> HttpResponse:
-        version = self.get_object(request, object_id)
-        context = describe_stored(request, version) if version else {}
-        response: HttpResponse = super().change_view(request, object_id, form_url, context)
-        return response
+    def describe_row(self, request: HttpRequest, row: TemplateVersion) -> dict[str, Any]:
+        return describe_stored(request, row)
 
     def save_model(
         self, request: HttpRequest, obj: TemplateVersion, form: NewVersionForm, change: bool

@@ -11,6 +11,7 @@ from liquid.builtin.expressions import Path
 from apps.templates.rendering.building import BuiltBody
 from apps.templates.rendering.content import inspect_content
 from apps.templates.rendering.errors import MissingVariables, RenderingError
+from apps.templates.rendering.links import drop_active_links
 from apps.templates.rendering.metering import Meter, MissingValue, SandboxContext
 from apps.templates.rendering.output import check_url, finish_html, join_lines
 from apps.templates.rendering.sandbox import TEXT_SANDBOX, render_template
@@ -95,7 +96,7 @@ class CompiledContent:
     def _finish_email(
         self, texts: Mapping[str, str], variables: Mapping[str, object]
     ) -> RenderedEmail:
-        html, text = texts.get("html", ""), texts.get("text", "")
+        html, text = drop_active_links(texts.get("html", "")), texts.get("text", "")
         html, own_text = finish_html(html, text_needed=not text.strip(), is_styled=self.is_styled)
         return RenderedEmail(
             subject=join_lines(texts.get("subject", ""), part="subject"),

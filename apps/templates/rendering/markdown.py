@@ -56,6 +56,7 @@ h3 { font-size: 17px; margin: 24px 0 8px; }
 p, ul, ol, table, pre, blockquote { margin: 0 0 16px; }
 img { max-width: 100%; height: auto; border: 0; }
 a { color: #2563eb; }
+@media (prefers-color-scheme: dark) { a { color: #93c5fd !important; } }
 blockquote { padding: 0 0 0 16px; border-left: 3px solid #cbd5e1; }
 code { font-family: Consolas, Menlo, monospace; font-size: 90%; }
 pre { padding: 12px; border: 1px solid #cbd5e1; border-radius: 6px; overflow: auto; }

@@ -34,6 +34,7 @@ class DeviceAdmin(RecordedPages, OrganizationPages, ModelAdmin):
         "A push to a user goes to each of these. They come from apps (POST /users/{id}/devices),"
         " and leave when the provider says that the app was removed."
     )
+    begin = "None yet: an app registers its own when a user signs in there."
     list_before_template = "notifier/admin_hint.html"
     list_display = ("masked_token", "platform_badge", "user", "last_seen", "organization")
     list_filter = ("platform", "organization")
@@ -88,6 +89,7 @@ class ApiKeyAdmin(OrganizationPages, ModelAdmin):
 
     form = NewApiKeyForm
     hint = "What programs sign in with. The secret is shown once, when a key is made."
+    begin = "None yet: add one for each program, with no more scopes than it needs."
     list_before_template = "notifier/admin_hint.html"
     list_display = ("name", "prefix", "mode_badge", "may", "state", "last_used", "organization")
     list_filter = ("mode", "organization")

@@ -41,6 +41,7 @@ class AuditEntryAdmin(OrganizationPages, ModelAdmin):
     """The audit log, to read: nobody adds, changes or deletes here."""
 
     hint = "Who changed what, when and from where. Nobody can change or remove an entry."
+    begin = "Nothing yet: what people and programs change will stand here."
     list_before_template = "notifier/admin_hint.html"
     list_display = (
         "when",

@@ -24,6 +24,7 @@ class OrganizationAdmin(RecordedPages, OrganizationPages, ModelAdmin):
 
     organization_path = "pk"
     hint = "Each has its own users, templates, keys and notifications, and sees no other's."
+    begin = "None yet: add one, and people and keys to it."
     list_before_template = "notifier/admin_hint.html"
     shown_fields = ("name", "slug", "is_active")
     list_display = ("name", "slug", "is_active", "made", "numbers")
@@ -58,6 +59,10 @@ class GroupAdmin(RecordedPages, DjangoGroupAdmin, ModelAdmin):
 
     For superusers: whoever could change a group could give it, and themselves, every right.
     """
+
+    hint = "Permissions that several people have together. A user's page says who is in which."
+    begin = "None yet: add one, then choose it on the pages of its people."
+    list_before_template = "notifier/admin_hint.html"
 
     shown_fields = ("name",)
 

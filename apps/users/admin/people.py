@@ -90,6 +90,7 @@ class UserAdmin(RecordedPages, OrganizationPages, DjangoUserAdmin, ModelAdmin): 
     change_password_form = ChangedPasswordForm
     inlines = (DeviceInline,)
     hint = "Who is notified, and who may sign in. Preferences and devices are on a user's page."
+    begin = "Nobody yet: add somebody, or let a program POST /api/v1/users."
     list_before_template = "notifier/admin_hint.html"
     list_display = (
         "email",

@@ -61,7 +61,7 @@ def test_asking_shows_what_is_meant_and_changes_nothing(
 ) -> None:
     first, second = give_up(organization, "ada"), give_up(organization, "eve", error_code="spam")
     page = ask(operator, "replay_letters", first, second).content.decode()
-    assert "<strong>2</strong> dead letters will be changed" in page
+    assert "<strong>2</strong> dead letters would be changed" in page
     assert "smtp_550" in page
     assert "spam" in page
     assert DeadLetter.objects.count() == 2

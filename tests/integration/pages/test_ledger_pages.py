@@ -1,5 +1,6 @@
 """The admin's pages of the ledger, as a signed-in operator uses them."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -188,6 +189,47 @@ def test_who_may_only_look_gets_no_actions(organization: Organization) -> None:
 
 def _grant(user: User, *codenames: str) -> None:
     user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+
+
+def test_staff_that_may_see_everything_is_offered_no_page_of_superusers(
+    organization: Organization,
+) -> None:
+    person = User.objects.create_user(
+        organization=organization, email="staff@example.org", name="S", password=None
+    )
+    person.is_staff = True
+    person.save()
+    person.user_permissions.set(Permission.objects.all())
+    browser = Client()
+    browser.force_login(person)
+    offered = set(re.findall(r'href="(/admin/[^"?]+/)"', read(browser, "/admin/")))
+    assert NOTIFICATIONS in offered
+    assert DEAD_MESSAGES not in offered
+    answers = {page: browser.get(page).status_code for page in offered}
+    assert set(answers.values()) == {200}, answers
+
+
+def test_a_timeline_that_moved_on_has_its_whole_page_read_again(
+    operator: Client, organization: Organization
+) -> None:
+    row = accept_mail(organization)
+    page = f"{NOTIFICATIONS}{row.pk}/change/"
+    (known,) = re.findall(r'"X-Known-Events": "(\d+)"', read(operator, page))
+    assert "HX-Refresh" not in operator.get(page, headers={"X-Known-Events": known})
+    settle_mail(row, status="sent")
+    assert operator.get(page, headers={"X-Known-Events": known})["HX-Refresh"] == "true"
+    assert "HX-Refresh" not in operator.get(page)
+
+
+def test_a_page_follows_what_was_just_sent_until_a_report_is_no_longer_near(
+    operator: Client, organization: Organization
+) -> None:
+    row = settle_mail(accept_mail(organization), status="sent")
+    page = f"{NOTIFICATIONS}{row.pk}/change/"
+    assert "X-Known-Events" in read(operator, page)
+    long_ago = timezone.now() - timedelta(minutes=2)
+    Notification.objects.filter(pk=row.pk).update(sent_at=long_ago)
+    assert "X-Known-Events" not in read(operator, page)
 
 
 def test_an_attempt_in_doubt_stands_out(operator: Client, organization: Organization) -> None:

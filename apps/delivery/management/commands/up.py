@@ -1,5 +1,6 @@
 """`manage.py up`: everything in one process, for the first five minutes and for small uses."""
 
+import os
 import sys
 from typing import Any
 
@@ -31,11 +32,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.IS_EMBEDDED:
             raise CommandError("BROKER_URL is set: run the roles as processes (make stack)")
+        address = f"http://{HOST}:{options['port']}"
         try:
             listener = bind_port(HOST, options["port"])
-            lock = hold_database(address=f"http://{HOST}:{options['port']}")
+            lock = hold_database(address=address)
         except CannotStart as error:
             raise CommandError(str(error)) from error
+        if not os.environ.get("PUBLIC_URL"):
+            settings.PUBLIC_URL = address  # its default knows nothing of --port
         with lock:
             self._run(listener, options)
 

@@ -86,7 +86,15 @@ class Editor {
       field.classList.toggle("has-errors", own.length > 0);
       field.querySelector("[data-faults]")?.replaceChildren(...own.map((error) => this.drawError(error)));
       this.areas.get(field.dataset.field)?.mark(own.map((error) => error.line));
+      this.describe(field.querySelector("input, textarea, select"), own.length > 0);
     }
+  }
+
+  // Tells whoever hears the page instead of seeing it.
+  describe(input, isWrong) {
+    if (!input) return;
+    input.setAttribute("aria-invalid", String(isWrong));
+    input.setAttribute("aria-errormessage", `${input.id}_error`);
   }
 
   drawError({ field, line, column, message, excerpt }) {
