@@ -26,7 +26,7 @@ _CHATTY = ("amqp", "asyncio", "celery", "django", "kombu", "urllib3")
 
 def logging_settings(*, log_format: str, level: str) -> dict[str, Any]:
     """Return Django's LOGGING: our own records and the libraries' come out in one shape."""
-    _configure_structlog()
+    _configure_structlog(level)
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -91,15 +91,15 @@ def _mask_line(_logger: Any, _method: str, line: Any) -> str:
     return mask_addresses(str(line))
 
 
-def _configure_structlog() -> None:
+def _configure_structlog(level: str) -> None:
     structlog.configure(
-        # First, so that a line which nobody wants costs next to nothing.
         processors=[
             structlog.stdlib.filter_by_level,
             *_SHARED,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        # Below the level its methods do nothing: a line that nobody wants costs next to nothing.
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )

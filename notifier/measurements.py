@@ -8,7 +8,8 @@ from collections import Counter as Tally
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Final
+from functools import cache
+from typing import Final, TypeVar
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -43,18 +44,26 @@ _published = Counter("notifier_relay_published", "Notifications handed to the br
 _hits = Counter("notifier_cache_hits", "Reads that the cache answered", ["kind"])
 _misses = Counter("notifier_cache_misses", "Reads that it did not answer", ["kind"])
 
+_Metric = TypeVar("_Metric", Counter, Histogram)
+
+
+@cache
+def _child(metric: _Metric, *labels: str) -> _Metric:
+    """Return a metric with its labels, of which there are few: asking costs more than counting."""
+    return metric.labels(*labels)
+
 
 def count_accepted(channels: Iterable[str]) -> None:
     """Count notifications that were stored, one for each channel that is named."""
     for channel, count in Tally(channels).items():
-        _accepted.labels(channel).inc(count)
+        _child(_accepted, channel).inc(count)
 
 
 def count_outcomes(outcomes: Iterable[tuple[str, str, str]]) -> None:
     """Count what became of notifications: channel, provider, status. A retry is no outcome."""
     for (channel, provider, status), count in Tally(outcomes).items():
         if status != "pending":
-            _outcomes.labels(channel, provider, status).inc(count)
+            _child(_outcomes, channel, provider, status).inc(count)
 
 
 def observe_sent(*, since: datetime, sent_at: datetime) -> None:
@@ -63,7 +72,7 @@ def observe_sent(*, since: datetime, sent_at: datetime) -> None:
 
 def count_in_doubt(channels: Iterable[str]) -> None:
     for channel, count in Tally(channels).items():
-        _in_doubt.labels(channel).inc(count)
+        _child(_in_doubt, channel).inc(count)
 
 
 def count_published(count: int) -> None:
@@ -72,7 +81,7 @@ def count_published(count: int) -> None:
 
 def count_cache_read(kind: str, *, is_hit: bool) -> None:
     """Count one read of the cache; `kind` is what was asked for, and never whose."""
-    (_hits if is_hit else _misses).labels(kind).inc()
+    _child(_hits if is_hit else _misses, kind).inc()
 
 
 @contextmanager
@@ -92,6 +101,6 @@ def observe_call(*, channel: str, provider: str) -> Iterator[None]:
         raise
     finally:
         seconds = time.perf_counter() - begun_at
-        _attempts.labels(channel, provider, result).inc()
-        _provider_seconds.labels(provider).observe(seconds)
+        _child(_attempts, channel, provider, result).inc()
+        _child(_provider_seconds, provider).observe(seconds)
         log.debug("provider_called", provider=provider, result=result, seconds=round(seconds, 4))

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.db import connection
 
 # Of `%s`, or of `%(name)s`.
@@ -55,6 +56,8 @@ def json_rows_sql(columns: Mapping[str, str]) -> str:
 
 def encode_rows(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return rows as the JSON parameter of `json_rows_sql`."""
+    if is_postgresql():
+        return msgspec.json.encode(rows).decode()
     return json.dumps(rows, default=_encode_value, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -72,6 +75,8 @@ def among_sql(column: str, subquery: str) -> str:
 
 def encode_ids(ids: Sequence[UUID] | Sequence[int]) -> str:
     """Return ids as the JSON parameter of `ids_sql`."""
+    if is_postgresql():
+        return msgspec.json.encode(list(ids)).decode()
     return json.dumps(list(ids), default=_encode_value)
 
 
@@ -88,8 +93,9 @@ def as_uuid(value: Any) -> UUID:
 
 
 def _encode_value(value: Any) -> Any:
+    """Return a value as SQLite has it."""
     if isinstance(value, UUID):
-        return str(value) if is_postgresql() else value.hex
+        return value.hex
     if isinstance(value, datetime):
         adapted = connection.ops.adapt_datetimefield_value(value)
         return str(adapted)
