@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import structlog
-from django.core.cache.backends.redis import RedisCache
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from redis.exceptions import RedisError
 
 from notifier.tls_failure import describe_failure
@@ -13,8 +13,23 @@ log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 
 
+class KeepingClient(RedisCacheClient):
+    """Django's, which makes a client for each call: as much work as the call."""
+
+    _kept: Any = None
+
+    def get_client(self, key: Any = None, *, write: bool = False) -> Any:
+        if self._kept is None:
+            self._kept = super().get_client(key, write=True)  # there is one server
+        return self._kept
+
+
 class ForgivingRedisCache(RedisCache):
     """Django's Redis cache; a fault of Redis reads as a miss and drops a write, and is logged."""
+
+    def __init__(self, server: Any, params: dict[str, Any]) -> None:
+        super().__init__(server, params)
+        self._class = KeepingClient
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
         return self._forgive(

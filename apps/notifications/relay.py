@@ -14,6 +14,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from apps.notifications.models import Channel, Notification, Receipt
+from apps.notifications.models.receipt import find_unapplied
 from apps.notifications.models.transitions import (
     DueNotification,
     expire_overdue,
@@ -41,9 +42,13 @@ log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 1.0
 SWEEP_SECONDS = 5.0
-# After a batch more is probably on its way: waiting this long fills the next chunks (1.7 times
+# Between turns. More is probably on its way: waiting this long fills the next chunks (1.7 times
 # the throughput of an eager relay) and is not felt when it is quiet.
 LINGER_SECONDS = 0.02
+# While there is room. Each asking costs the broker more than a message.
+QUEUE_STATE_SECONDS = 0.05
+# Receipts ring as accepts do, and are in less of a hurry.
+RECEIPTS_SECONDS = 0.1
 # Messages that may wait in a queue for each worker that consumes it. The backlog stays in the
 # database: there an urgent notification overtakes it, and it goes out in chunks, while a message
 # that waits in the queue keeps the size that it had. This only has to keep the workers busy.
@@ -65,8 +70,9 @@ class Relay:
         self._swept_at = float("-inf")
         self._refusals = 0
         self._last_receipt = 0
+        self._looked_for_receipts_at = float("-inf")
         self._windows = {channel: Window() for channel in Channel.values}
-        self._is_held_up = False
+        self._has_more = False
 
     def run(self, stop: threading.Event) -> None:
         """Relay and sweep until told to stop; survives the database and the broker being away."""
@@ -97,34 +103,47 @@ class Relay:
         return published
 
     def _turn(self, stop: threading.Event) -> None:
-        close_old_connections()
+        self._has_more = False
         try:
             self._sweep_when_due()
-            self._is_held_up = False
-            if self.publish_due() + self._hint_new_receipts() or self._is_held_up:
-                stop.wait(LINGER_SECONDS)
-            else:
-                self._alarm.wait(POLL_SECONDS)
+            self.publish_due()
+            longest_wait = self._hint_when_due()
+            stop.wait(LINGER_SECONDS)
+            if not self._has_more:
+                self._alarm.wait(longest_wait)
         except BrokerUnavailable:
             stop.wait(min(POLL_SECONDS * 2**self._refusals, LONGEST_PAUSE_SECONDS))
         except DATABASE_AWAY as error:
             told = describe_failure(error, setting="DATABASE_URL")
             log.warning("relay_database_unavailable", **told)
+            close_old_connections()
             stop.wait(POLL_SECONDS)
 
     def _publish_channel(self, channel: str) -> int:
         task = DELIVERY_TASK[channel]
-        queue = self._queues.of(QUEUE_OF_TASK[task])
+        room, limit = self._find_room(channel, QUEUE_OF_TASK[task])
+        if limit <= 0:
+            return 0
+        due = take_due(channel=channel, limit=limit)
+        self._has_more = self._has_more or len(due) == limit
+        self._publish_chunks(task, channel, chunk(due, room))
+        return len(due)
+
+    def _find_room(self, channel: str, name: str) -> tuple[int, int]:
+        """Return how many messages and how many notifications may be published now."""
+        queue = self._queues.of(name, max_age=QUEUE_STATE_SECONDS)
+        room, limit = self._measure_room(channel, queue)
+        if limit <= 0 and queue.consumers:
+            room, limit = self._measure_room(channel, self._queues.of(name))
+            # Nobody tells when there is room again; without a worker there will be none soon.
+            self._has_more = self._has_more or limit <= 0
+        return room, limit
+
+    def _measure_room(self, channel: str, queue: QueueState) -> tuple[int, int]:
         messages = WAITING_PER_CONSUMER * max(1, queue.consumers)
         room = messages - queue.waiting
         limit = min(self._find_limit(channel, queue, messages), room * MAX_IDS_PER_MESSAGE)
-        if limit <= 0:
-            # Nobody tells when there is room again; without a worker there will be none soon.
-            self._is_held_up = self._is_held_up or queue.consumers > 0
-            return 0
-        due = take_due(channel=channel, limit=min(limit, MOST_AT_ONCE))
-        self._publish_chunks(task, channel, chunk(due, room))
-        return len(due)
+        return room, min(limit, MOST_AT_ONCE)
 
     def _find_limit(self, channel: str, queue: QueueState, messages: int) -> int:
         """Return how many notifications the workers can do with, as far as that is known."""
@@ -152,6 +171,7 @@ class Relay:
                         correlation_id=rows[0].correlation_id,
                     )
                 self._windows[channel].note(len(rows))
+                self._queues.note_published(QUEUE_OF_TASK[task])
                 count_published(len(rows))
                 log.debug("published", count=len(rows), correlation_id=rows[0].correlation_id)
             except BrokerUnavailable:
@@ -159,17 +179,21 @@ class Relay:
                 self._queues.close()
                 raise
 
-    def _hint_new_receipts(self) -> int:
-        """Hint at receipts that arrived since the last time; the sweep sees to the others."""
-        fresh = Receipt.objects.filter(applied_at=None, id__gt=self._last_receipt)
-        ids = list(fresh.order_by("id").values_list("id", flat=True)[:RECEIPTS_AT_ONCE])
-        _hint_receipts(ids)
+    def _hint_when_due(self) -> float:
+        """Hint at new receipts, not all the time; return for how long nothing has to be done."""
+        if time.monotonic() - self._looked_for_receipts_at < RECEIPTS_SECONDS:
+            return RECEIPTS_SECONDS
+        self._looked_for_receipts_at = time.monotonic()
+        ids = find_unapplied(after=self._last_receipt, limit=RECEIPTS_AT_ONCE)
+        _hint_receipts(ids)  # the sweep sees to those that commit behind a later one
         self._last_receipt = max(ids, default=self._last_receipt)
-        return len(ids)
+        self._has_more = self._has_more or bool(ids)
+        return POLL_SECONDS
 
     def _sweep_when_due(self) -> None:
         if time.monotonic() - self._swept_at >= SWEEP_SECONDS:
             self._swept_at = time.monotonic()
+            close_old_connections()  # the next statement looks whether its connection lives
             sweep()
 
 

@@ -3,7 +3,10 @@
 from django.db import models
 from django.db.models.functions import Now
 
+from apps.notifications.models.change import run_often
 from apps.notifications.models.notification import Notification
+
+TABLE = "notifications_receipt"
 
 
 class Receipt(models.Model):
@@ -31,3 +34,9 @@ class Receipt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} from {self.source}"
+
+
+def find_unapplied(*, after: int, limit: int) -> list[int]:
+    """Return the ids of reports behind `after` that wait to be applied, the oldest first."""
+    sql = f"SELECT id FROM {TABLE} WHERE applied_at IS NULL AND id > %s ORDER BY id LIMIT %s"
+    return [row[0] for row in run_often(sql, [after, limit])]

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from apps.templates.models import CODE_PATTERN, MAX_NAME, Template, TemplateVersion
 from apps.templates.rendering import ContentReport, RenderedEmail, RenderedPush
-from apps.templates.services import NewVersion
+from apps.templates.services import NewVersion, ShownTemplate
 from notifier.api.bodies import Body
 
 ChannelName = Literal["email", "push"]
@@ -150,9 +150,13 @@ def describe_templates(templates: Iterable[Template]) -> list[TemplateAnswer]:
 
 
 def describe_template(template: Template) -> TemplateDetail:
-    live = template.find_default_version()
+    return describe_shown(ShownTemplate(template, template.find_default_version()))
+
+
+def describe_shown(shown: ShownTemplate) -> TemplateDetail:
+    live = shown.live
     return TemplateDetail(
-        **_template_fields(template),
+        **_template_fields(shown.template),
         content=live.content if live else None,
         sample_variables=live.sample_variables if live else {},
     )

@@ -1,6 +1,8 @@
 """The template routes: each turns a request into one call of a service, and back."""
 
-from django.http import HttpResponse
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
 
@@ -14,6 +16,7 @@ from apps.templates.api.serializers import (
     TemplateChangeBody,
     describe_preview,
     describe_report,
+    describe_shown,
     describe_template,
     describe_templates,
     describe_version,
@@ -21,21 +24,26 @@ from apps.templates.api.serializers import (
 from apps.templates.rendering import check_content
 from notifier.api.bodies import read_body
 from notifier.api.envelope import answer
+from notifier.api.known_view import KnownView
 from notifier.api.pages import paginate
 from notifier.api.views import ApiView, principal_of
 from notifier.authentication import Principal
 from notifier.errors import InvalidRequest, PermissionDenied
+from notifier.facts import Known
 
 
-def reader_of(request: Request) -> Principal:
+def reader_of(request: HttpRequest) -> Principal:
     """Return the caller, who may read templates: to write them, or to send with them."""
-    principal = principal_of(request)
+    return require_reader(principal_of(request))
+
+
+def require_reader(principal: Principal) -> Principal:
     if not (principal.can("templates") or principal.can("send")):
         raise PermissionDenied("this needs the scope `templates` or `send`")
     return principal
 
 
-def live_writer_of(request: Request) -> Principal:
+def live_writer_of(request: HttpRequest) -> Principal:
     """Return the caller, who may change what live notifications say: no test key may."""
     principal = principal_of(request)
     principal.require_mode("live")
@@ -76,24 +84,33 @@ class TemplatesView(ApiView):
         return response
 
 
-class TemplateView(ApiView):
+class TemplateView(KnownView):
+    """One template, with its versions and what is live of it."""
+
     scopes = {"PATCH": "templates", "DELETE": "templates"}
 
+    def recall(self, caller: Principal, **kwargs: Any) -> Known[Any] | None:
+        organization_id = require_reader(caller).organization_id
+        return services.recall_template(organization_id=organization_id, code=kwargs["code"])
+
+    def describe(self, value: Any) -> Any:
+        return describe_shown(value)
+
     @schema.get_template
-    def get(self, request: Request, code: str) -> HttpResponse:
+    def get(self, request: HttpRequest, code: str) -> HttpResponse:
         organization_id = reader_of(request).organization_id
         template = services.get_template(organization_id=organization_id, code=code)
         return answer(describe_template(template))
 
     @schema.change_template
-    def patch(self, request: Request, code: str) -> HttpResponse:
+    def patch(self, request: HttpRequest, code: str) -> HttpResponse:
         organization_id = live_writer_of(request).organization_id
         changes = read_body(request, TemplateChangeBody).changes()
         template = services.update_template(organization_id=organization_id, code=code, **changes)
         return answer(describe_template(template), "Template changed")
 
     @schema.delete_template
-    def delete(self, request: Request, code: str) -> HttpResponse:
+    def delete(self, request: HttpRequest, code: str) -> HttpResponse:
         organization_id = live_writer_of(request).organization_id
         services.delete_template(organization_id=organization_id, code=code, now=timezone.now())
         return answer(None, "Template deleted")

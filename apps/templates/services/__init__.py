@@ -9,6 +9,7 @@ from apps.templates.services.catalogue import (
 from apps.templates.services.comparing import PartDiff, compare_contents
 from apps.templates.services.content import NewVersion, require_plain_variables
 from apps.templates.services.drafts import Draft, examine_draft
+from apps.templates.services.known_templates import ShownTemplate, recall_template
 from apps.templates.services.ledger import (
     Trial,
     TrialAnswer,
@@ -37,6 +38,7 @@ __all__ = [
     "NewVersion",
     "PartDiff",
     "PublishedVersions",
+    "ShownTemplate",
     "Trial",
     "TrialAnswer",
     "VersionUsage",
@@ -55,6 +57,7 @@ __all__ = [
     "load_published",
     "preview_template",
     "publish_version",
+    "recall_template",
     "render_version",
     "require_plain_variables",
     "require_renderable",

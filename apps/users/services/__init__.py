@@ -24,6 +24,7 @@ from apps.users.services.finding import (
     find_user_by_email,
     get_user,
 )
+from apps.users.services.known_accounts import recall_account
 from apps.users.services.organizations import (
     create_organization,
     get_organization,
@@ -60,6 +61,7 @@ __all__ = [
     "get_organization",
     "get_user",
     "open_session",
+    "recall_account",
     "refresh_session",
     "register_account",
     "register_device",

@@ -20,7 +20,7 @@ def find_user(*, caller: Principal, user_id: UUID) -> User:
 
     Others are NotFound, as those that do not exist (spec 3.3).
     """
-    if not _may_see(caller, user_id):
+    if not may_see(caller, user_id):
         raise NotFound("no such user")
     return get_user(organization_id=caller.organization_id, user_id=user_id)
 
@@ -36,10 +36,11 @@ def find_user_by_email(*, caller: Principal, email: str) -> User:
     """As `find_user`; raises InvalidRequest for what is no address."""
     users = User.objects.in_organization(caller.organization_id).living()
     user = users.with_email(email).first()
-    if user is None or not _may_see(caller, user.pk):
+    if user is None or not may_see(caller, user.pk):
         raise NotFound("no such user")
     return user
 
 
-def _may_see(caller: Principal, user_id: UUID) -> bool:
+def may_see(caller: Principal, user_id: UUID) -> bool:
+    """Is it the caller itself, or may the caller see anybody of its organization?"""
     return caller.is_user(user_id) or caller.can("users")

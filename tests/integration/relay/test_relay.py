@@ -15,14 +15,14 @@ from celery import current_app
 from django.db import connection
 from django.utils import timezone
 
-from apps.notifications.models import Notification, Status
+from apps.notifications.models import Notification, Receipt, Status
 from apps.notifications.models.transitions import DueNotification, insert_accepted
 from apps.notifications.relay import Relay, chunk, sweep
 from deploy.local.servers import RabbitMQ
-from notifier.broker import BrokerUnavailable, publish_ids
+from notifier.broker import BrokerUnavailable, QueueStates, publish_ids
 from notifier.identifiers import new_id
 from notifier.topology import DELIVER_PUSH
-from notifier.wakeup import open_alarm
+from notifier.wakeup import open_alarm, wake_relay
 from tests.factories import make_organization
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -132,6 +132,76 @@ def test_a_full_window_keeps_the_backlog_in_the_database(
     stored = store(organization_id)
     assert relay.publish_due() == 0
     assert Notification.objects.get(pk=stored).status == Status.PENDING
+
+
+def test_a_remembered_state_of_a_queue_counts_what_was_published_since(broker: RabbitMQ) -> None:
+    queues = QueueStates()
+    before = queues.of("push.queue").waiting
+    publish_ids(DELIVER_PUSH, [new_id()], kind="push")
+    queues.note_published("push.queue")
+    assert queues.of("push.queue", max_age=60).waiting == before + 1
+    wait_for_depth("push.queue", before + 1)
+    assert queues.of("push.queue").waiting == before + 1
+    queues.close()
+
+
+def test_a_receipt_is_hinted_at_within_a_second_while_accepts_ring_all_the_time(
+    broker: RabbitMQ, organization_id: UUID
+) -> None:
+    stop = threading.Event()
+    relay = threading.Thread(target=run_relay, args=[stop])
+    relay.start()
+    try:
+        wait_until_listening()
+        begun_at = time.monotonic()
+        receipt = Receipt.objects.create(
+            notification_id=store(organization_id), source="test", event_id="1", kind="delivered"
+        )
+        found: list[dict[str, Any]] = []
+        while not found and time.monotonic() - begun_at < 1:
+            wake_relay()
+            found = waiting_messages("notification_status")
+    finally:
+        stop.set()
+        relay.join(5)
+    assert found == [{"receipt_ids": [receipt.pk]}]
+
+
+def test_the_relay_goes_on_by_itself_over_a_new_connection_to_the_database(
+    broker: RabbitMQ, organization_id: UUID
+) -> None:
+    stop = threading.Event()
+    relay = threading.Thread(target=run_relay, args=[stop])
+    relay.start()
+    try:
+        wait_until_listening()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        store(organization_id)
+        wait_for_depth("email.queue", 1)
+    finally:
+        stop.set()
+        relay.join(5)
+
+
+def run_relay(stop: threading.Event) -> None:
+    Relay().run(stop)
+    connection.close()
+
+
+def wait_until_listening() -> None:
+    deadline = time.monotonic() + 10
+    listens = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
+    while time.monotonic() < deadline:
+        with connection.cursor() as cursor:
+            cursor.execute(listens)
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.05)
+    raise AssertionError("the relay never listened")
 
 
 def test_without_the_broker_nothing_is_taken_and_the_error_is_quick(

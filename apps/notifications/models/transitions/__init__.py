@@ -20,7 +20,10 @@ from apps.notifications.models.transitions.sweeping import (
     recover_in_doubt,
     recover_unclaimed,
 )
-from apps.notifications.models.transitions.taking import DueNotification, take_due
+from apps.notifications.models.transitions.taking import (
+    DueNotification,
+    take_due,
+)
 
 __all__ = [
     "BREAKER_OPEN",

@@ -2,10 +2,25 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
-from apps.notifications.models.change import TABLE, apply_change, as_datetime
-from notifier.sql import among_sql, as_uuid, asked_at_sql, is_postgresql, now_sql, skip_locked_sql
+from apps.notifications.models.change import (
+    TABLE,
+    apply_change,
+    as_datetime,
+    change_sql,
+    run_often,
+)
+from notifier.sql import (
+    among_sql,
+    as_uuid,
+    asked_at_sql,
+    is_postgresql,
+    now_sql,
+    skip_locked_sql,
+)
 
 # How long a published message may stay unclaimed before the row is published again.
 REPUBLISH_AFTER_SECONDS = 20
@@ -31,20 +46,33 @@ def take_due(*, channel: str, limit: int) -> list[DueNotification]:
     Of equal priority, organizations take turns: a backlog of one delays no other. Whose turn is
     first is drawn by lot: often only one or two are taken at a time, by several relays.
     """
-    update = (
+    taken = [
+        DueNotification(as_uuid(i), p, as_datetime(d), c, t, bool(a))
+        for i, p, d, c, t, a in _take(channel, limit)
+    ]
+    return sorted(taken, key=lambda row: (-row.priority, row.due_at, row.id))
+
+
+def _take(channel: str, limit: int) -> list[tuple[Any, ...]]:
+    if is_postgresql():
+        return run_often(_planned_once(), [channel, limit])
+    return apply_change(_update_sql(), {"channel": channel, "limit": limit}, returning=_TAKEN)
+
+
+@lru_cache(maxsize=1)
+def _planned_once() -> str:
+    """SQL of the whole change with `$1` and `$2`; planning it takes longer than doing it."""
+    named = change_sql(_update_sql(), returning=_TAKEN, wakes=False)
+    return named.replace("%(channel)s", "$1").replace("%(limit)s", "$2")
+
+
+def _update_sql() -> str:
+    return (
         f"UPDATE {TABLE} AS n SET status = 'queued', reason = '', error_code = '', error = '',"
         " provider = '', detail = '{}',"
         f" lease_until = {now_sql(plus=str(REPUBLISH_AFTER_SECONDS))}"
         f" WHERE {among_sql('n.id', _locked(_due_sql()))}"
     )
-    alone = "doubts > 0 OR delivery_guarantee = 'at_most_once'"
-    parameters = {"channel": channel, "limit": limit}
-    columns = "id, priority, due_at, correlation_id, traceparent"
-    rows = apply_change(update, parameters, returning=f"{columns}, {alone}")
-    taken = [
-        DueNotification(as_uuid(i), p, as_datetime(d), c, t, bool(a)) for i, p, d, c, t, a in rows
-    ]
-    return sorted(taken, key=lambda row: (-row.priority, row.due_at, row.id))
 
 
 def _locked(chosen: str) -> str:
@@ -87,6 +115,10 @@ def _due_by_sorting() -> str:
     )
 
 
+_TAKEN = (
+    "id, priority, due_at, correlation_id, traceparent,"
+    " doubts > 0 OR delivery_guarantee = 'at_most_once'"
+)
 _PENDING = "status = 'pending' AND channel = %(channel)s"
 
 

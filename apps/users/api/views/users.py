@@ -1,9 +1,10 @@
 """Users and what they want to receive."""
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 from uuid import UUID
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
 
@@ -26,10 +27,13 @@ from apps.users.api.serializers import (
 from apps.users.models import Role, User, UserQuerySet
 from notifier.api.bodies import read_body
 from notifier.api.envelope import answer
+from notifier.api.known_view import KnownView
 from notifier.api.limits import limit_attempts
 from notifier.api.pages import paginate
 from notifier.api.views import ApiView, principal_of
+from notifier.authentication import Principal
 from notifier.errors import InvalidRequest, NotFound
+from notifier.facts import Known
 
 IS_ACTIVE = {"true": True, "false": False}
 
@@ -57,14 +61,22 @@ class CreateAccountView(UsersView):
         return super().post(request)
 
 
-class UserView(ApiView):
+class UserView(KnownView):
+    """One user, as the user itself and those with the scope `users` see it."""
+
+    def recall(self, caller: Principal, **kwargs: Any) -> Known[Any] | None:
+        return services.recall_account(caller=caller, user_id=kwargs["user_id"])
+
+    def describe(self, value: Any) -> Any:
+        return describe_user(value)
+
     @schema.get_user
-    def get(self, request: Request, user_id: UUID) -> HttpResponse:
+    def get(self, request: HttpRequest, user_id: UUID) -> HttpResponse:
         user = services.find_user(caller=principal_of(request), user_id=user_id)
         return answer(describe_user(user))
 
     @schema.update_user
-    def patch(self, request: Request, user_id: UUID) -> HttpResponse:
+    def patch(self, request: HttpRequest, user_id: UUID) -> HttpResponse:
         body = read_body(request, UpdateUserBody)
         password = password_change_of(body)
         with _limit_guesses(request, user_id) if password else nullcontext():
@@ -78,7 +90,7 @@ class UserView(ApiView):
         return answer(describe_user(user), "User changed")
 
     @schema.erase_user
-    def delete(self, request: Request, user_id: UUID) -> HttpResponse:
+    def delete(self, request: HttpRequest, user_id: UUID) -> HttpResponse:
         services.erase_user(caller=principal_of(request), user_id=user_id, now=timezone.now())
         return answer(None, "User erased")
 
@@ -132,7 +144,7 @@ class PreferencesView(ApiView):
         return answer(describe_preferences(user), "Preferences changed")
 
 
-def _limit_guesses(request: Request, user_id: UUID) -> AbstractContextManager[None]:
+def _limit_guesses(request: HttpRequest, user_id: UUID) -> AbstractContextManager[None]:
     """Whoever has stolen an access token may not try out passwords with it."""
     return limit_attempts(
         request, account=str(user_id), failures=(InvalidRequest,), by_address=False
