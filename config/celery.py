@@ -25,6 +25,7 @@ from notifier.configuration import DEVELOPMENT
 from notifier.consumer import SafeConsumer, TopologyStep
 from notifier.flower_access import close_flower
 from notifier.metrics_server import begin_child_process, serve_metrics
+from notifier.prepared import keep_to_indexes
 from notifier.tls_options import read_broker_address
 from notifier.topology import (
     COUNT_HOURS,
@@ -170,6 +171,7 @@ def _serve_metrics(**_: Any) -> None:
 @worker_process_init.connect
 def _begin_child(**_: Any) -> None:
     begin_child_process()
+    keep_to_indexes()
 
 
 @task_prerun.connect

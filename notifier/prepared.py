@@ -10,10 +10,31 @@ from typing import Any, Final
 
 import psycopg
 from django.db import NotSupportedError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 
 from notifier.faults import DATABASE_AWAY
 
 PLACE: Final = "%s"
+_INDEXES_ALONE: Final = (
+    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
+)
+
+
+def keep_to_indexes() -> None:
+    """Have this process' connections look rows up by indexes alone.
+
+    For relay and workers, who name every row that they want. What PostgreSQL plans while a table
+    is small would read all of it, and is kept until the table has been counted, long after it has
+    grown: on a new installation that takes all of the time.
+    """
+    connection_created.connect(_keep_to_indexes, dispatch_uid="keep_to_indexes")
+
+
+def _keep_to_indexes(*, connection: BaseDatabaseWrapper, **_kwargs: object) -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(_INDEXES_ALONE)
 
 
 def read_prepared(sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:

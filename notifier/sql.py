@@ -73,6 +73,20 @@ def among_sql(column: str, subquery: str) -> str:
     return f"{column} = ANY(ARRAY({subquery}))" if is_postgresql() else f"{column} IN ({subquery})"
 
 
+def with_ids_sql(column: str, kind: str = "uuid") -> str:
+    """SQL for `column` being one of a set of ids, which are looked up one by one."""
+    return among_sql(column, ids_sql(kind))
+
+
+def unindexed_sql(column: str) -> str:
+    """SQL of a text column that no index is searched by.
+
+    Beside ids, for a column that partial indexes have in their conditions: what PostgreSQL thinks
+    few rows have, it would rather read all of.
+    """
+    return f"({column} || '')"
+
+
 def encode_ids(ids: Sequence[UUID] | Sequence[int]) -> str:
     """Return ids as the JSON parameter of `ids_sql`."""
     if is_postgresql():

@@ -4,8 +4,6 @@ On PostgreSQL both are one statement; on SQLite one short transaction.
 """
 
 import json
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -27,7 +25,6 @@ from notifier.wakeup import wake_relay
 
 TABLE = "notifications_notification"
 EVENTS = "notifications_notificationevent"
-PLANNED_FOR_SECONDS = 5
 _EVENT_COLUMNS = (
     "notification_id, at, status, attempt, provider, error_code, error, reason, due_at, detail"
 )
@@ -105,26 +102,7 @@ def run_often(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     if not is_postgresql():
         return run(sql, parameters)
     connection.close_if_health_check_failed()  # as Django does before its own, once a task
-    _plans.renew_when_due()
     return run_prepared(number_places(sql), parameters)
-
-
-class _Plans(threading.local):
-    """When this thread's connection last forgot its plans.
-
-    What was planned over an empty ledger reads all of it, and would until PostgreSQL has counted
-    the rows, a minute later.
-    """
-
-    renewed_at = float("-inf")
-
-    def renew_when_due(self) -> None:
-        if time.monotonic() - self.renewed_at >= PLANNED_FOR_SECONDS:
-            self.renewed_at = time.monotonic()
-            run("DISCARD PLANS")
-
-
-_plans = _Plans()
 
 
 def as_datetime(value: Any) -> datetime:

@@ -18,7 +18,7 @@ from apps.notifications.models.suppression import Scope, Suppression
 from apps.templates.models import Template, TemplateKind, TemplateVersion
 from apps.users.models import Device, User
 from notifier.encrypted_fields import sealed_columns
-from notifier.sql import as_uuid, encode_ids, ids_sql
+from notifier.sql import as_uuid, encode_ids, with_ids_sql
 
 _SEALED = sealed_columns(Notification)
 _EMAIL = sealed_columns(User)["email"]
@@ -181,7 +181,7 @@ def _claimed_sql() -> str:
         " t.kind, u.id, u.is_active, u.email_enabled, u.push_enabled, u.email,"
         f" {_suppressed_sql(index)}, {plain} FROM {TABLE} AS n"
         f" LEFT JOIN {_USERS} AS u ON u.id = n.user_id {_JOIN_TEMPLATE}"
-        f" WHERE n.id IN ({ids_sql()}) ORDER BY n.priority DESC, n.due_at, n.id"
+        f" WHERE {with_ids_sql('n.id')} ORDER BY n.priority DESC, n.due_at, n.id"
     )
 
 
@@ -189,7 +189,7 @@ def _devices_sql() -> str:
     return (
         f"SELECT n.id, d.id, d.platform, d.token, {_suppressed_sql('d.token_digest')}"
         f" FROM {TABLE} AS n JOIN {_DEVICES} AS d ON d.user_id = n.user_id {_JOIN_TEMPLATE}"
-        f" WHERE n.id IN ({ids_sql()}) ORDER BY d.id DESC"
+        f" WHERE {with_ids_sql('n.id')} ORDER BY d.id DESC"
     )
 
 

@@ -5,14 +5,23 @@ from uuid import UUID
 
 from apps.notifications.models.change import TABLE, apply_change
 from apps.notifications.models.measuring import COUNTED, measure_outcomes
-from notifier.sql import as_uuid, encode_ids, encode_rows, ids_sql, json_rows_sql, now_sql
+from notifier.sql import (
+    as_uuid,
+    encode_ids,
+    encode_rows,
+    json_rows_sql,
+    now_sql,
+    unindexed_sql,
+    with_ids_sql,
+)
 
 
 def cancel_pending(notification_id: UUID) -> bool:
     """Move pending → cancelled; False from any other state."""
     update = (
         f"UPDATE {TABLE} AS n SET status = 'cancelled', reason = 'requested',"
-        f" finished_at = {now_sql()} WHERE n.id IN ({ids_sql()}) AND n.status = 'pending'"
+        f" finished_at = {now_sql()} WHERE {with_ids_sql('n.id')}"
+        f" AND {unindexed_sql('n.status')} = 'pending'"
     )
     rows = apply_change(update, [encode_ids([notification_id])], returning=COUNTED)
     return bool(measure_outcomes(rows))
@@ -45,7 +54,8 @@ def discard_failed(ids: Sequence[UUID], *, explanation: str) -> list[UUID]:
     """Take failed notifications out of the dead letters for good; they stay `failed`."""
     update = (
         f"UPDATE {TABLE} AS n SET reason = 'discarded', detail = %s, discarded_at = {now_sql()}"
-        f" WHERE n.id IN ({ids_sql()}) AND n.status = 'failed' AND n.discarded_at IS NULL"
+        f" WHERE {with_ids_sql('n.id')} AND {unindexed_sql('n.status')} = 'failed'"
+        " AND n.discarded_at IS NULL"
     )
     detail = encode_rows([{"explanation": explanation}])[1:-1]
     return [as_uuid(row[0]) for row in apply_change(update, [detail, encode_ids(ids)])]

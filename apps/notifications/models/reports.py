@@ -16,12 +16,12 @@ from notifier.sql import (
     as_uuid,
     encode_ids,
     encode_rows,
-    ids_sql,
     is_postgresql,
     json_rows_sql,
     now_sql,
     run,
     skip_locked_sql,
+    with_ids_sql,
 )
 
 _COLUMNS = {
@@ -60,7 +60,7 @@ def apply_receipts(ids: Sequence[int]) -> list[UUID]:
         _suppress_reported(applied)
         run(
             f"UPDATE notifications_receipt SET applied_at = {now_sql()}"
-            f" WHERE id IN ({ids_sql('bigint')})",
+            f" WHERE {with_ids_sql('id', 'bigint')}",
             [encode_ids([row["receipt_id"] for row in applied])],
         )
     return [row["id"] for row in applied]
@@ -131,7 +131,7 @@ def _describe_suppression(
 def _take_unapplied(ids: Sequence[int]) -> list[tuple[Any, ...]]:
     return run(
         "SELECT id, notification_id, kind, error_code, error, source, occurred_at"
-        f" FROM notifications_receipt WHERE id IN ({ids_sql('bigint')}) AND applied_at IS NULL"
+        f" FROM notifications_receipt WHERE {with_ids_sql('id', 'bigint')} AND applied_at IS NULL"
         f" ORDER BY id {skip_locked_sql()}",
         [encode_ids(ids)],
     )
@@ -177,7 +177,7 @@ def _is_being_sent(notification_id: UUID) -> bool:
     """Look, and keep the row until the end of the transaction: its outcome may be arriving."""
     lock = "FOR UPDATE" if is_postgresql() else ""
     status = run(
-        f"SELECT status FROM {TABLE} WHERE id IN ({ids_sql()}) {lock}",
+        f"SELECT status FROM {TABLE} WHERE {with_ids_sql('id')} {lock}",
         [encode_ids([notification_id])],
     )
     return status == [("sending",)]

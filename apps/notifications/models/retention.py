@@ -16,10 +16,10 @@ from notifier.sql import (
     among_sql,
     as_uuid,
     encode_ids,
-    ids_sql,
     is_postgresql,
     run,
     skip_locked_sql,
+    with_ids_sql,
 )
 
 # Ids that one statement looks at: few enough that it ends in time if all of them are to go.
@@ -72,13 +72,13 @@ def _delete_among(page: list[UUID], before: datetime) -> int:
         over = f"{_select_over()} {skip_locked_sql()}"
         ids = encode_ids([as_uuid(row[0]) for row in run(over, _bounds(page, before))])
         for table in (EVENTS, "notifications_receipt"):
-            run(f"DELETE FROM {table} WHERE notification_id IN ({ids_sql()})", [ids])
-        deleted = run(f"DELETE FROM {TABLE} WHERE id IN ({ids_sql()}) RETURNING id", [ids])
+            run(f"DELETE FROM {table} WHERE {with_ids_sql('notification_id')}", [ids])
+        deleted = run(f"DELETE FROM {TABLE} WHERE {with_ids_sql('id')} RETURNING id", [ids])
     return len(deleted)
 
 
 def _select_over() -> str:
-    return f"SELECT id FROM {TABLE} WHERE id IN ({ids_sql()}) AND finished_at < %s AND {_OVER}"
+    return f"SELECT id FROM {TABLE} WHERE {with_ids_sql('id')} AND finished_at < %s AND {_OVER}"
 
 
 def _bounds(ids: list[UUID], before: datetime) -> list[Any]:

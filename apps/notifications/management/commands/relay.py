@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand
 
 from apps.notifications.relay import Relay
 from notifier.metrics_server import serve_metrics
+from notifier.prepared import keep_to_indexes
 
 log = structlog.get_logger(__name__)
 
@@ -21,6 +22,7 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        keep_to_indexes()
         serve_metrics()
         log.info("relay_started")
         Relay().run(stop)

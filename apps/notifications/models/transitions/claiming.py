@@ -11,10 +11,11 @@ from notifier.sql import (
     as_uuid,
     encode_ids,
     encode_rows,
-    ids_sql,
     is_postgresql,
     json_rows_sql,
     now_sql,
+    unindexed_sql,
+    with_ids_sql,
 )
 
 
@@ -33,7 +34,8 @@ def claim(ids: Sequence[UUID], *, lease_seconds: float) -> Claims:
     arrives twice, late or for a settled notification claims nothing.
     """
     mine = (
-        f"SELECT id FROM {TABLE} WHERE id IN ({ids_sql()}) AND status = 'queued' ORDER BY id"
+        f"SELECT id FROM {TABLE} WHERE {with_ids_sql('id')}"
+        f" AND {unindexed_sql('status')} = 'queued' ORDER BY id"
         f"{' FOR UPDATE' if is_postgresql() else ''}"
     )
     update = (
@@ -56,10 +58,9 @@ def renew_claims(fences: Mapping[UUID, int], *, lease_seconds: float) -> set[UUI
     rows = [{"id": id_, "fence": fence} for id_, fence in fences.items()]
     held = run_often(
         f"UPDATE {TABLE} AS n SET lease_until = {now_sql(plus='%s')}"
-        f" FROM {json_rows_sql({'id': 'uuid', 'fence': 'integer'})} AS r"
-        f" WHERE n.id = r.id AND n.fence = r.fence AND n.status = 'sending'"
+        f" {_of_claims_sql()}"
         f" RETURNING {'n.id' if is_postgresql() else 'id'}",
-        [lease_seconds, encode_rows(rows)],
+        [lease_seconds, encode_rows(rows), encode_ids(list(fences))],
     )
     return {as_uuid(row[0]) for row in held}
 
@@ -67,10 +68,17 @@ def renew_claims(fences: Mapping[UUID, int], *, lease_seconds: float) -> set[UUI
 def release_claims(fences: Mapping[UUID, int]) -> None:
     """Move sending → pending for claims that were not begun; the attempt does not count."""
     rows = [{"id": id_, "fence": fence} for id_, fence in fences.items()]
-    source = json_rows_sql({"id": "uuid", "fence": "integer"})
     update = (
         f"UPDATE {TABLE} AS n SET status = 'pending', reason = 'released',"
-        f" attempts = n.attempts - 1, lease_until = NULL FROM {source} AS r"
-        " WHERE n.id = r.id AND n.fence = r.fence AND n.status = 'sending'"
+        f" attempts = n.attempts - 1, lease_until = NULL {_of_claims_sql()}"
     )
-    apply_change(update, [encode_rows(rows)], wakes=True)
+    apply_change(update, [encode_rows(rows), encode_ids(list(fences))], wakes=True)
+
+
+def _of_claims_sql() -> str:
+    """SQL that names the rows of claims that hold, over their rows (id, fence) and their ids."""
+    return (
+        f"FROM {json_rows_sql({'id': 'uuid', 'fence': 'integer'})} AS r WHERE n.id = r.id"
+        f" AND n.fence = r.fence AND {with_ids_sql('n.id')}"
+        f" AND {unindexed_sql('n.status')} = 'sending'"
+    )

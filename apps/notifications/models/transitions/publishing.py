@@ -13,9 +13,10 @@ from notifier.sql import (
     as_uuid,
     encode_ids,
     encode_rows,
-    ids_sql,
     json_rows_sql,
     now_sql,
+    unindexed_sql,
+    with_ids_sql,
 )
 
 NEW_COLUMNS = {
@@ -91,7 +92,8 @@ def return_unpublished(ids: Sequence[UUID], *, reason: str = "broker_unavailable
     """Move queued → pending: the broker did not confirm the message, or nobody will claim it."""
     update = (
         f"UPDATE {TABLE} AS n SET status = 'pending', reason = %s,"
-        f" lease_until = NULL WHERE n.id IN ({ids_sql()}) AND n.status = 'queued'"
+        f" lease_until = NULL WHERE {with_ids_sql('n.id')}"
+        f" AND {unindexed_sql('n.status')} = 'queued'"
     )
     apply_change(update, [reason, encode_ids(ids)], wakes=True)
 

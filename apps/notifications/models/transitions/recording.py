@@ -12,10 +12,10 @@ from notifier.sql import (
     as_uuid,
     encode_ids,
     encode_rows,
-    ids_sql,
     json_rows_sql,
     now_sql,
     run,
+    with_ids_sql,
 )
 
 _OUTCOME_COLUMNS = {
@@ -81,11 +81,13 @@ def record_outcomes(outcomes: Sequence[Outcome]) -> list[UUID]:
         f" finished_at = CASE WHEN r.status = 'pending' THEN NULL ELSE {now_sql()} END,"
         " dead_lettered_at = NULL"
         f" FROM {json_rows_sql(_OUTCOME_COLUMNS)} AS r"
-        " WHERE n.id = r.id AND n.fence = r.fence AND (n.status = 'sending'"
+        f" WHERE n.id = r.id AND {with_ids_sql('n.id')} AND n.fence = r.fence"
+        " AND (n.status = 'sending'"
         " OR (r.status = 'sent' AND n.status IN ('pending', 'queued', 'failed')))"
     )
     values = encode_rows([_outcome_row(each) for each in outcomes])
-    rows = measure_sent(apply_change(update, [values], returning=COUNTED))
+    ids = encode_ids([each.id for each in outcomes])
+    rows = measure_sent(apply_change(update, [values, ids], returning=COUNTED))
     recorded = {as_uuid(row[0]): row[1] for row in rows}
     count_in_doubt(recorded[each.id] for each in outcomes if each.in_doubt and each.id in recorded)
     missing = [each for each in outcomes if each.id not in recorded]
@@ -99,7 +101,7 @@ def _settle_missing(outcomes: Sequence[Outcome]) -> list[UUID]:
     standing = {
         as_uuid(row[0]): (row[1], row[2])
         for row in run(
-            f"SELECT id, fence, status FROM {TABLE} WHERE id IN ({ids_sql()})",
+            f"SELECT id, fence, status FROM {TABLE} WHERE {with_ids_sql('id')}",
             [encode_ids([each.id for each in outcomes])],
         )
     }

@@ -20,6 +20,7 @@ from notifier.sql import (
     is_postgresql,
     now_sql,
     skip_locked_sql,
+    unindexed_sql,
 )
 
 # How long a published message may stay unclaimed before the row is published again.
@@ -78,8 +79,8 @@ def _update_sql() -> str:
 def _locked(chosen: str) -> str:
     """SQL that locks what was chosen, if it is still due: others choose at the same time."""
     return (
-        f"SELECT id FROM {TABLE} WHERE {_PENDING} AND {_is_due()} AND {among_sql('id', chosen)}"
-        f" {skip_locked_sql()}"
+        f"SELECT id FROM {TABLE} WHERE {unindexed_sql('status')} = 'pending' AND {_is_due()}"
+        f" AND {among_sql('id', chosen)} {skip_locked_sql()}"
     )
 
 
