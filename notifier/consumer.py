@@ -60,6 +60,15 @@ class SafeConsumer(Consumer):
         conn.ensure_connection = partial(_keep_connecting, conn.ensure_connection)
         return super().ensure_connected(conn)
 
+    def connection_for_write(self, url: str | None = None, heartbeat: float | None = None) -> Any:
+        """Connect for what Flower is told of tasks: nothing waits until the broker confirms it."""
+        unconfirmed = {"confirm_publish": False}
+        return self.ensure_connected(
+            self.app.connection_for_write(
+                url=url, heartbeat=heartbeat, transport_options=unconfirmed
+            )
+        )
+
     def call_soon_ack(self, p: Any, *args: Any, **kwargs: Any) -> Any:
         """Acknowledge at once in a solo worker.
 

@@ -4,6 +4,7 @@ Django's own statements are put together in the client, planned anew each time, 
 test of the connection once per request: on the busiest routes that costs as much as the work.
 """
 
+import select
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final
@@ -72,6 +73,22 @@ def _run_once(sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
     with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
         cursor.execute(sql.encode(), parameters, prepare=True)
         return cursor.fetchall()
+
+
+def close_if_gone() -> None:
+    """Let go of this thread's connection if the server has closed it, without asking it anything.
+
+    Whoever has nothing to read from a connection that nobody uses will find the end there.
+    """
+    raw = connection.connection
+    if raw is not None and not connection.in_atomic_block and (raw.closed or _has_news(raw)):
+        connection.close()
+
+
+def _has_news(raw: Any) -> bool:
+    poll = select.poll()
+    poll.register(raw.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def drop_lost_connection() -> bool:

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
-from notifier.prepared import number_places, run_prepared
+from notifier.prepared import close_if_gone, number_places, run_prepared
 from notifier.sql import (
     CHANNEL_OF_WAKEUPS,
     as_uuid,
@@ -101,7 +101,7 @@ def run_often(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     """As `run`, for statements that workers repeat all the time: PostgreSQL plans them once."""
     if not is_postgresql():
         return run(sql, parameters)
-    connection.close_if_health_check_failed()  # as Django does before its own, once a task
+    close_if_gone()
     return run_prepared(number_places(sql), parameters)
 
 
