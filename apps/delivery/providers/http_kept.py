@@ -84,14 +84,13 @@ class KeptPoster:
         try:
             with end_within(self._timeouts.connect):
                 connection = open_socket(self._host, self._port, seconds=self._timeouts.connect)
-                return self._secure(connection) if self._context else connection
+                return self._secure(connection, self._context) if self._context else connection
         except OSError as exc:  # TLS errors and TimeoutError are some
             raise explain_unreached(exc) from exc
 
-    def _secure(self, connection: socket.socket) -> socket.socket:
-        assert self._context  # noqa: S101  # asked by the caller
+    def _secure(self, connection: socket.socket, context: ssl.SSLContext) -> socket.socket:
         try:
-            return self._context.wrap_socket(connection, server_hostname=self._host)
+            return context.wrap_socket(connection, server_hostname=self._host)
         except OSError:
             connection.close()
             raise
