@@ -33,7 +33,8 @@ class BenchRun:
         """Watch the servers, the crew and `others` (name=pid) for as long as the block runs."""
         self.ground.settle()
         profilers = self._profile(crew, profile_as) if profile_as else []
-        yield CpuWatch({**self.ground.list_pids(), **crew.list_pids(), **others})
+        roots = {**self.ground.list_pids(), **crew.list_pids(), **others}
+        yield CpuWatch(roots, find_later=crew.list_pids)
         for profiler in profilers:
             profiler.wait(timeout=60)
 

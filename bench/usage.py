@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,21 +16,28 @@ _FIRST_TIME, _LAST_TIME = 11, 14
 
 
 class CpuWatch:
-    """Processor time of named processes from its making to `read_percent`."""
+    """Processor time of named processes from its making to `read_percent`.
 
-    def __init__(self, roots: Mapping[str, int]) -> None:
+    Those that `find_later` names as well count from their start.
+    """
+
+    def __init__(
+        self, roots: Mapping[str, int], *, find_later: Callable[[], Mapping[str, int]] = dict
+    ) -> None:
         self._roots = roots
+        self._find_later = find_later
         self._begun_at = time.monotonic()
         self._before = {name: measure_cpu_seconds(pid) for name, pid in roots.items()}
 
     def read_percent(self) -> dict[str, float]:
         """Return percent of one core by name, the busiest first."""
         passed = time.monotonic() - self._begun_at
+        roots = {**self._find_later(), **self._roots}
         used = {
-            name: 100 * (measure_cpu_seconds(pid) - self._before[name]) / passed
-            for name, pid in self._roots.items()
+            name: 100 * (measure_cpu_seconds(pid) - self._before.get(name, 0.0)) / passed
+            for name, pid in roots.items()
         }
-        for name, pid in self._roots.items():
+        for name, pid in roots.items():
             if pid == os.getpid():  # all the others are its children
                 others = sum(each for other, each in used.items() if other != name)
                 used[name] = max(0.0, used[name] - others)
