@@ -58,8 +58,10 @@ $(VENV)/.benchmark: requirements/bench.txt requirements/base.txt
 	@$(PYTHON) deploy/local/environment_setup.py $(VENV) requirements/bench.txt
 	@touch $@ $(VENV)/.runtime
 
+# A whole run becomes part of the documentation.
+RESULTS := --json docs/benchmarks/results.json --plots docs/benchmarks --write-docs docs/performance.md
 bench: $(VENV)/.benchmark ## every benchmark, ours against floors and peers, on a quiet machine: an hour (BENCH="--only accept")
-	@$(BIN)/python -m bench $(BENCH)
+	@$(BIN)/python -m bench $(or $(BENCH),$(RESULTS))
 
 bench-short: $(VENV)/.benchmark ## the same with tiny sizes: shows that all of it works, proves nothing
 	@$(BIN)/python -m bench --short $(BENCH)

@@ -40,6 +40,10 @@ def main() -> int:
         outcomes, failures = run_all(chosen, arguments, console)
         conditions = describe_conditions(arguments)
         print_table(console, outcomes)
+        if arguments.plots:
+            from bench.report.plots import write_plots  # needs matplotlib
+
+            write_plots(arguments.plots, outcomes)
         if arguments.json:
             write_json(arguments.json, outcomes, conditions=conditions)
         if arguments.write_docs:
@@ -66,6 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--reps", type=int, help="repetitions [3, or 1 with --short]")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured")
+    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw what was measured")
     parser.add_argument(
         "--write-docs", type=Path, metavar="FILE", help="write the figures into this page"
     )
