@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import cast
 
 from liquid import BoundTemplate
@@ -14,6 +15,7 @@ from apps.templates.rendering.errors import MissingVariables, RenderingError
 from apps.templates.rendering.links import drop_active_links
 from apps.templates.rendering.metering import Meter, MissingValue, SandboxContext
 from apps.templates.rendering.output import check_url, finish_html, join_lines
+from apps.templates.rendering.plain import PlainTemplate, read_plain
 from apps.templates.rendering.sandbox import TEXT_SANDBOX, render_template
 from apps.templates.rendering.shape import HOSTED
 from apps.templates.rendering.variables import weigh_variables
@@ -121,10 +123,18 @@ class CompiledContent:
         ]
 
     def _render_parts(self, variables: Mapping[str, object], meter: Meter) -> dict[str, str]:
-        return {
-            part: render_template(template, part=part, variables=variables, meter=meter)
-            for part, template in self.templates.items()
-        }
+        return {part: self._render_part(part, variables, meter) for part in self.templates}
+
+    def _render_part(self, part: str, variables: Mapping[str, object], meter: Meter) -> str:
+        plain = self._plain[part]
+        text = plain.fill(variables) if plain else None
+        if text is not None:
+            return text
+        return render_template(self.templates[part], part=part, variables=variables, meter=meter)
+
+    @cached_property
+    def _plain(self) -> Mapping[str, PlainTemplate | None]:
+        return {part: read_plain(template) for part, template in self.templates.items()}
 
 
 def compile_content(
