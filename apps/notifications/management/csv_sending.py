@@ -32,7 +32,10 @@ SOME_REJECTED: Final = 2  # exit code
 _SHOWN: Final = 5  # rejected rows on the terminal; the file has all
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 # They belong to one notification.
-_OF_ONE: Final = ("var", "platform", "request_id", "wait", "subject", "text", "html", "title")
+_OF_ONE: Final = (
+    *("var", "platform", "request_id", "wait", "subject", "text", "html", "title"),
+    *("scheduled_at", "expires_at"),
+)
 
 
 @dataclass(slots=True)

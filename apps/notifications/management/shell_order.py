@@ -40,6 +40,9 @@ def add_order_arguments(parser: CommandParser) -> None:
     how.add_argument("--language", metavar="TAG", help="such as pt-BR")
     how.add_argument("--request-id", metavar="ID", help="makes repeating the command safe")
     how.add_argument("--priority", type=int, metavar="1-10", help="10 is the most urgent")
+    when = "with its offset, such as 2027-03-14T09:00:00Z"
+    how.add_argument("--scheduled-at", metavar="TIME", help=f"not before; {when}")
+    how.add_argument("--expires-at", metavar="TIME", help="not later; the same")
 
 
 def build_order(options: Mapping[str, Any], *, sender: Principal) -> NotificationOrder:
@@ -57,6 +60,8 @@ def build_order(options: Mapping[str, Any], *, sender: Principal) -> Notificatio
         "content": content or None,
         "language": options["language"],
         "request_id": options["request_id"],
+        "scheduled_at": options["scheduled_at"],
+        "expires_at": options["expires_at"],
     }
     if options["priority"] is not None:
         body["priority"] = options["priority"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.management.base import CommandError
@@ -14,6 +15,7 @@ from tests.factories import UserFactory
 from tests.integration.commands.conftest import Run
 
 pytestmark = pytest.mark.django_db
+PARTS = ("--subject", "Hi", "--text", "There")
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +83,8 @@ def test_the_same_request_id_sends_once(run_json: Callable[..., Any]) -> None:
         (("--email", "a@example.org", "--template", "welcome", "--var", "name"), "NAME=VALUE"),
         (("--email", "a@example.org", "--template", "welcome", "--var", "n:=["), "not JSON"),
         (("--email", "a@example.org", "--template", "welcome", "--priority", "11"), "priority"),
+        (("--email", "a@example.org", *PARTS, "--scheduled-at", "tomorrow"), "scheduled_at"),
+        (("--email", "a@example.org", *PARTS, "--expires-at", "2020-01-01T00:00:00Z"), "later"),
         (("--push-token", "a-token-of-a-device", "--title", "x", "--body", "y"), "--platform"),
         (("--user", "ada", "--template", "welcome"), "neither an id nor an address"),
         (("--user", "nobody@example.org", "--template", "welcome"), "no such user"),
@@ -93,6 +97,22 @@ def test_an_order_that_cannot_be_is_one_line(
     with pytest.raises(CommandError, match=said):
         run("send", *arguments)
     assert not Notification.objects.exists()
+
+
+def test_what_is_scheduled_can_be_cancelled_until_it_is_on_its_way(run: Run) -> None:
+    times = ("--scheduled-at", "2099-01-01T09:00:00+02:00", "--expires-at", "2099-01-02T00:00:00Z")
+    run("send", "--email", "ada@example.org", *PARTS, *times)
+    row = Notification.objects.get()
+    assert (row.due_at.isoformat(), row.status) == ("2099-01-01T07:00:00+00:00", "pending")
+    assert row.expires_at is not None
+    assert run("cancel", str(row.pk)).strip() == f"{row.pk} is cancelled"
+    unknown = UUID(int=7)
+    with pytest.raises(CommandError) as refused:
+        run("cancel", str(row.pk), str(unknown))
+    assert str(refused.value).splitlines() == [
+        f"{row.pk} is cancelled: only what is pending can be cancelled",
+        f"{unknown}: no such notification",
+    ]
 
 
 def test_waiting_longer_than_asked_is_a_failure_that_names_the_doctor(run: Run) -> None:
