@@ -92,12 +92,13 @@ MIDDLEWARE = [
     "notifier.page_middleware.PageMessageMiddleware",
     "notifier.page_middleware.PageSignInMiddleware",
 ]
-# POSTs to them are answered without what is only in MIDDLEWARE: `notifier.api.quick_handler`.
-QUICK_ROUTES = [
+# Answered without what is only in MIDDLEWARE: `notifier.api.quick_handler`. Of GETs the beginnings.
+QUICK_POSTS = [
     f"/api/v1/notifications{channel}{slash}"
     for channel in ("", "/email", "/push")
     for slash in ("", "/")
 ]
+QUICK_READS = ("/api/v1/users/", "/api/v1/templates/")
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

@@ -6,13 +6,17 @@ test of the connection once per request: on the busiest routes that costs as muc
 
 import select
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import psycopg
+from django.conf import settings
 from django.db import NotSupportedError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.postgresql.psycopg_any import get_adapters_template
 from django.db.backends.signals import connection_created
+from psycopg.adapt import AdaptersMap
+from psycopg.types.datetime import TimestamptzLoader
 
 from notifier.faults import DATABASE_AWAY
 
@@ -70,9 +74,24 @@ def run_prepared(sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]
 
 def _run_once(sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
     connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
+    with connection.wrap_database_errors, _Cursor(connection.connection) as cursor:
         cursor.execute(sql.encode(), parameters, prepare=True)
         return cursor.fetchall()
+
+
+class _Cursor(psycopg.RawCursor[tuple[Any, ...]]):
+    """A cursor that reads as Django's do, but for times: those psycopg reads itself, in C."""
+
+    @property
+    def adapters(self) -> AdaptersMap:
+        return _read_adapters()
+
+
+@cache
+def _read_adapters() -> AdaptersMap:
+    adapters = AdaptersMap(get_adapters_template(settings.USE_TZ, connection.timezone))
+    adapters.register_loader("timestamptz", TimestamptzLoader)
+    return adapters
 
 
 def close_if_gone() -> None:

@@ -126,7 +126,8 @@ class Relay:
             return 0
         due = take_due(channel=channel, limit=limit)
         self._has_more = self._has_more or len(due) == limit
-        self._publish_chunks(task, channel, chunk(due, room))
+        least = self._windows[channel].part
+        self._publish_chunks(task, channel, chunk(due, room, least=least))
         return len(due)
 
     def _find_room(self, channel: str, name: str) -> tuple[int, int]:
@@ -197,14 +198,17 @@ class Relay:
             sweep()
 
 
-def chunk(rows: Sequence[DueNotification], room: int) -> list[Sequence[DueNotification]]:
-    """Split rows into messages: one id each when it is quiet, a hundred under load.
+def chunk(
+    rows: Sequence[DueNotification], room: int, *, least: int = 1
+) -> list[Sequence[DueNotification]]:
+    """Split rows into messages: one id when it is quiet, a hundred under load.
 
-    About `room` messages, except for those that travel alone.
+    At most about `room` messages, except for those that travel alone, and `least` rows in each
+    but the last: a message costs a worker as much as ten mails.
     """
     alone = [[row] for row in rows if row.travels_alone]
     together = [row for row in rows if not row.travels_alone]
-    size = min(MAX_IDS_PER_MESSAGE, max(1, -(-len(together) // room)))
+    size = min(MAX_IDS_PER_MESSAGE, max(least, -(-len(together) // room)))
     shared = [together[start : start + size] for start in range(0, len(together), size)]
     return sorted([*alone, *shared], key=lambda part: -part[0].priority)
 

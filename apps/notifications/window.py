@@ -10,6 +10,7 @@ from typing import Final
 
 MOMENT_SECONDS: Final = 0.25
 FIRST_SIZE: Final = 8
+PARTS: Final = 4
 LEAST: Final = 1
 # Workers that had nothing left at some time in a moment may want more than they got.
 GROWTH: Final = 1.5
@@ -30,6 +31,11 @@ class Window:
         self._moment_began_at: float | None = None
         self._taken_before = 0
         self._ran_dry = False
+
+    @property
+    def part(self) -> int:
+        """The notifications that are a message's worth: the workers take them in a blink."""
+        return max(LEAST, int(self._size / PARTS))
 
     def note(self, count: int) -> None:
         """A message with so many notifications was published."""

@@ -5,7 +5,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from notifier.api.envelope import answer
-from notifier.api.limits import charge_caller
+from notifier.api.errors import answer_exception
+from notifier.api.limits import charge_caller, write_limit_fields
 from notifier.api.views import LeanView
 from notifier.authentication import Principal, recall_caller
 from notifier.errors import NotifierError
@@ -18,6 +19,16 @@ class KnownView(LeanView):
     Nothing that is remembered leaves before one statement has found that it and the caller are
     still so. Everything else, every refusal too, is left to the ordinary handler.
     """
+
+    def dispatch_quickly(self, request: HttpRequest, **kwargs: Any) -> HttpResponse | None:
+        """Answer as `dispatch`, or return None where only the ordinary handler can."""
+        try:
+            response = self._answer_from_memory(request, **kwargs)
+        except Exception as error:  # noqa: BLE001  # the border, as `dispatch`
+            response = answer_exception(error)
+        if response is not None:
+            write_limit_fields(request, response)
+        return response
 
     def _answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         known = self._answer_from_memory(request, **kwargs)

@@ -12,10 +12,8 @@ from typing import Any
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http import HttpRequest, HttpResponse
-from django.urls import ResolverMatch, resolve
+from django.urls import Resolver404, ResolverMatch, resolve
 from django.utils.module_loading import import_string
-
-from notifier.api.quick_view import QuickView
 
 _KEPT = "notifier.request"
 
@@ -25,7 +23,7 @@ class _NotQuick(Exception):
 
 
 class ShortWay:
-    """Answers POSTs to QUICK_ROUTES through MIDDLEWARE_OF_ALL, as far as a QuickView can."""
+    """Answers QUICK_POSTS and QUICK_READS through MIDDLEWARE_OF_ALL, as far as their views can quickly."""
 
     def __init__(self) -> None:
         self._answer: Callable[[HttpRequest], HttpResponse] = _answer_by_view
@@ -34,11 +32,20 @@ class ShortWay:
 
     @cached_property
     def _routes(self) -> dict[str, ResolverMatch]:
-        return {path: resolve(path) for path in settings.QUICK_ROUTES}
+        return {path: resolve(path) for path in settings.QUICK_POSTS}
+
+    def _find_route(self, request: HttpRequest) -> ResolverMatch | None:
+        if request.method == "POST":
+            return self._routes.get(request.path_info)
+        if request.method == "GET" and request.path_info.startswith(settings.QUICK_READS):
+            with suppress(Resolver404):
+                route = resolve(request.path_info)
+                return route if hasattr(_view_of(route), "dispatch_quickly") else None
+        return None
 
     def answer(self, request: HttpRequest) -> HttpResponse | None:
         """Return the answer; None leaves the request, unchanged but for its read body."""
-        route = self._routes.get(request.path_info) if request.method == "POST" else None
+        route = self._find_route(request)
         if route is not None:
             request.resolver_match = route
             with suppress(_NotQuick):
@@ -46,10 +53,14 @@ class ShortWay:
         return None
 
 
+def _view_of(route: Any) -> Any:
+    return getattr(route.func, "view_class", None)
+
+
 def _answer_by_view(request: HttpRequest) -> HttpResponse:
     route: Any = request.resolver_match
-    view: QuickView = route.func.view_class()
-    response = view.dispatch_quickly(request)
+    view: Any = _view_of(route)()
+    response: HttpResponse | None = view.dispatch_quickly(request, **route.kwargs)
     if response is None:
         raise _NotQuick
     return response

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import RequestFactory
@@ -12,7 +13,7 @@ from prometheus_client import REGISTRY
 from apps.notifications.models import Notification
 from config.wsgi import application
 from notifier.models import Organization
-from tests.factories import make_organization
+from tests.factories import make_organization, make_user
 from tests.integration.api.calling import API, Caller, as_bytes, key_of
 from tests.integration.notifications.ledger import mail, push
 
@@ -127,3 +128,16 @@ def test_a_request_that_goes_both_ways_is_charged_once(sender: Caller) -> None:
 
     wrong = [left(call(sender, "POST", "/notifications", mail(priority=99))) for _ in range(2)]
     assert wrong[1] == wrong[0] - 1
+
+
+def test_what_is_remembered_is_read_as_by_django(organization: Organization) -> None:
+    reader = key_of(organization, "users", "send")
+    path = f"/users/{make_user(organization=organization).pk}"
+    ordinary = reader.get(path)
+    for _ in range(2):
+        quick = call(reader, "GET", path)
+        assert (quick.status, quick.body) == ("200 OK", ordinary.body)
+        assert quick.headers.keys() == ordinary.headers.keys()
+    assert call(reader, "GET", f"/users/{UUID(int=7)}").status == "404 Not Found"
+    assert call(reader, "GET", "/users/nobody").status == "404 Not Found"
+    assert call(Caller(), "GET", path).status == "401 Unauthorized"
