@@ -92,7 +92,7 @@ MIDDLEWARE = [
     "notifier.page_middleware.PageMessageMiddleware",
     "notifier.page_middleware.PageSignInMiddleware",
 ]
-# Answered without what is only in MIDDLEWARE: `notifier.api.quick_handler`. Of GETs the beginnings.
+# Answered without what is only in MIDDLEWARE: see `notifier.api.quick_handler`. GETs begin so.
 QUICK_POSTS = [
     f"/api/v1/notifications{channel}{slash}"
     for channel in ("", "/email", "/push")

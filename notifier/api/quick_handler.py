@@ -23,7 +23,7 @@ class _NotQuick(Exception):
 
 
 class ShortWay:
-    """Answers QUICK_POSTS and QUICK_READS through MIDDLEWARE_OF_ALL, as far as their views can quickly."""
+    """Answers QUICK_POSTS and QUICK_READS through MIDDLEWARE_OF_ALL, as far as views can do it."""
 
     def __init__(self) -> None:
         self._answer: Callable[[HttpRequest], HttpResponse] = _answer_by_view
