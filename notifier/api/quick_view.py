@@ -1,6 +1,6 @@
 """The view of the busiest routes, which first try what their process remembers."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse
 
@@ -12,17 +12,19 @@ from notifier.errors import NotifierError
 
 
 class QuickView(LeanView):
-    """A `LeanView` with a second handler for POST, `post_quickly`.
+    """A `LeanView` with a second handler for its `quick_methods`, `answer_known`.
 
     It gets a caller who is not proven, must see to it that whatever it does is the proof, and
     returns an answer, or None to leave the request to the ordinary handler. That one also decides
     after every refusal: what was remembered may be the reason for it, and no longer so.
     """
 
-    def dispatch_quickly(self, request: HttpRequest) -> HttpResponse | None:
+    quick_methods: ClassVar[frozenset[str]] = frozenset({"POST"})
+
+    def dispatch_quickly(self, request: HttpRequest, **kwargs: Any) -> HttpResponse | None:
         """Answer as `dispatch`, or return None where only the ordinary handler can."""
         try:
-            response = self._answer_quickly(request)
+            response = self._answer_quickly(request, **kwargs)
         except Exception as error:  # noqa: BLE001  # the border, as `dispatch`
             response = answer_exception(error)
         if response is not None:
@@ -36,7 +38,7 @@ class QuickView(LeanView):
     def _answer_quickly(
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponse | None:
-        if request.method != "POST":
+        if request.method not in self.quick_methods:
             return None
         try:
             caller = recall_caller(request)
@@ -47,11 +49,11 @@ class QuickView(LeanView):
             if scope := self.scope_for(request.method):
                 caller.value.require(scope)
             request.user = caller.value  # type: ignore[assignment]  # as LeanView
-            return self.post_quickly(request, caller, *args, **kwargs)
+            return self.answer_known(request, caller, *args, **kwargs)
         except NotifierError:
             return None
 
-    def post_quickly(
+    def answer_known(
         self, request: HttpRequest, caller: KnownCaller, *args: Any, **kwargs: Any
     ) -> HttpResponse | None:
         raise NotImplementedError

@@ -12,8 +12,7 @@ from apps.notifications.models import Notification, NotificationEvent
 from apps.notifications.models.transitions.accepting import insert_proven
 from apps.notifications.services.preparing import Row
 from notifier.models import Organization
-from tests.factories import make_organization
-from tests.integration.api.calling import Answer, Caller, key_of
+from tests.integration.api.calling import Answer, Caller
 from tests.integration.notifications.ledger import mail
 from tests.integration.quick.elsewhere import ask
 from tests.integration.quick.holding import hold_request_id, prepare
@@ -21,19 +20,6 @@ from tests.integration.quick.holding import hold_request_id, prepare
 pytestmark = pytest.mark.django_db(transaction=True)
 AT_ONCE = 12
 LIMIT = 20
-
-
-@pytest.fixture
-def organization() -> Organization:
-    return make_organization()
-
-
-@pytest.fixture
-def sender(organization: Organization) -> Caller:
-    """A program that this process knows."""
-    caller = key_of(organization, "send", "read")
-    assert caller.post("/notifications", mail()).status == 202
-    return caller
 
 
 @pytest.fixture

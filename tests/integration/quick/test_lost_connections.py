@@ -12,26 +12,12 @@ from apps.notifications.models import Notification, NotificationEvent
 from apps.notifications.models.claimed import load_claimed
 from apps.notifications.models.transitions.accepting import insert_proven
 from notifier.models import Organization
-from tests.factories import make_organization
-from tests.integration.api.calling import Answer, Caller, key_of
+from tests.integration.api.calling import Answer, Caller
 from tests.integration.notifications.ledger import mail
 from tests.integration.quick.elsewhere import ask, backend_pid, elsewhere, kill
 from tests.integration.quick.holding import LIMIT, ORDER, hold_request_id, prepare
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def organization() -> Organization:
-    return make_organization()
-
-
-@pytest.fixture
-def sender(organization: Organization) -> Caller:
-    """A program that this process knows."""
-    caller = key_of(organization, "send", "read")
-    assert caller.post("/notifications", mail()).status == 202
-    return caller
 
 
 def count_rows_and_events() -> tuple[int, int]:

@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 from apps.notifications.models import Notification
 from config.wsgi import application
 from notifier.models import Organization
-from tests.factories import make_organization, make_user
+from tests.factories import make_user
 from tests.integration.api.calling import API, Caller, as_bytes, key_of
 from tests.integration.notifications.ledger import mail, push
 
@@ -42,19 +42,6 @@ def call(caller: Caller, method: str, path: str, body: Any = None, **headers: st
     if close := getattr(response, "close", None):
         close()
     return Answered(started[0], dict(started[1]), json.loads(content))
-
-
-@pytest.fixture
-def organization() -> Organization:
-    return make_organization()
-
-
-@pytest.fixture
-def sender(organization: Organization) -> Caller:
-    """A program that this process knows."""
-    caller = key_of(organization, "send", "read")
-    assert caller.post("/notifications", mail()).status == 202
-    return caller
 
 
 def count_requests(route: str) -> float:

@@ -82,7 +82,7 @@ def _request_id(request: HttpRequest, given: str | None) -> str | None:
 
 
 class AcceptView(QuickView):
-    def post_quickly(self, request: HttpRequest, caller: KnownCaller) -> HttpResponse | None:
+    def answer_known(self, request: HttpRequest, caller: KnownCaller) -> HttpResponse | None:
         return accept_known(request, read_body(request, NotificationOrder), caller)
 
     @extend_schema(
@@ -104,7 +104,7 @@ class ChannelNotificationView(QuickView):
 
     channel: ClassVar[ChannelName]
 
-    def post_quickly(self, request: HttpRequest, caller: KnownCaller) -> HttpResponse | None:
+    def answer_known(self, request: HttpRequest, caller: KnownCaller) -> HttpResponse | None:
         return accept_known(request, self.read_order(request), caller)
 
     def accept_order(self, request: HttpRequest) -> HttpResponse:
