@@ -27,8 +27,8 @@ _SHOWN = {
 _LIVING = Question(
     columns={f"u.{name}": kind for name, kind in _SHOWN.items()},
     source=(
-        "users_user AS u WHERE u.id = %s::uuid AND u.organization_id = %s::uuid"
-        " AND u.erased_at IS NULL"
+        "users_user AS u WHERE u.id = %s::uuid"
+        " AND u.organization_id IS NOT DISTINCT FROM %s::uuid AND u.erased_at IS NULL"
     ),
 )
 _SEALED = sealed_columns(User)

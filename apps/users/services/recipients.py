@@ -21,8 +21,8 @@ _LIVING_USER = Question(
         "EXISTS (SELECT FROM users_device AS d WHERE d.user_id = u.id)": "boolean",
     },
     source=(
-        "users_user AS u WHERE u.id = %s::uuid AND u.organization_id = %s::uuid"
-        " AND u.erased_at IS NULL"
+        "users_user AS u WHERE u.id = %s::uuid"
+        " AND u.organization_id IS NOT DISTINCT FROM %s::uuid AND u.erased_at IS NULL"
     ),
 )
 _EMAIL = sealed_columns(User)["email"]
