@@ -24,6 +24,7 @@ from django.db import close_old_connections
 from notifier.configuration import DEVELOPMENT
 from notifier.consumer import SafeConsumer, TopologyStep
 from notifier.flower_access import close_flower
+from notifier.garbage import spare_loaded
 from notifier.metrics_server import begin_child_process, serve_metrics
 from notifier.prepared import keep_to_indexes
 from notifier.tls_options import read_broker_address
@@ -166,6 +167,12 @@ def _check_providers(instance: Any, **_: Any) -> None:
 @celeryd_after_setup.connect
 def _serve_metrics(**_: Any) -> None:
     serve_metrics()
+
+
+@celeryd_after_setup.connect
+def _spare_loaded(**_: Any) -> None:
+    """Before the children are forked."""
+    spare_loaded()
 
 
 @worker_process_init.connect

@@ -98,7 +98,7 @@ QUICK_POSTS = [
     for channel in ("", "/email", "/push")
     for slash in ("", "/")
 ]
-QUICK_READS = ("/api/v1/users/", "/api/v1/templates/")
+QUICK_READS = ("/api/v1/notifications/", "/api/v1/users/", "/api/v1/templates/")
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

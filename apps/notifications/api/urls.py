@@ -41,14 +41,15 @@ report_routes = [
     )
 ]
 
+# The busiest first: each pattern before the right one is tried.
 urlpatterns = [
     *route("notifications", NotificationListView.as_view(), "notifications"),
+    *route("notifications/<uuid:notification_id>/status", StatusView.as_view(), "status"),
     *route("notifications/email", EmailNotificationView.as_view(), "notify-email"),
     *route("notifications/push", PushNotificationView.as_view(), "notify-push"),
     *route("notifications/bulk", BulkView.as_view(), "notify-bulk"),
     *report_routes,
     *route("notifications/<uuid:notification_id>", NotificationView.as_view(), "notification"),
-    *route("notifications/<uuid:notification_id>/status", StatusView.as_view(), "status"),
     *route("notifications/<uuid:notification_id>/timeline", TimelineView.as_view(), "timeline"),
     *route("notifications/<uuid:notification_id>/cancel", CancelView.as_view(), "cancel"),
     *route("notifications/<uuid:notification_id>/replay", ReplayView.as_view(), "replay"),

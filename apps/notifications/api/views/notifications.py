@@ -1,6 +1,7 @@
 """The routes of stored notifications: list, read, timeline, cancel, replay."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
@@ -29,9 +30,11 @@ from apps.notifications.services.intervening import cancel_notification, replay_
 from apps.notifications.services.status import read_status
 from notifier.api.envelope import Meta, answer
 from notifier.api.pages import describe_whole, paginate, read_limit
-from notifier.api.views import ApiView, LeanView, principal_of
-from notifier.authentication import Principal
+from notifier.api.quick_view import QuickView
+from notifier.api.views import ApiView, principal_of
+from notifier.authentication import KnownCaller, Principal
 from notifier.errors import NotFound
+from notifier.facts import forget_untrue
 from notifier.replica import may_lag
 
 LIST_PARAMETERS = [
@@ -102,7 +105,11 @@ class NotificationView(ApiView):
         return answer(show_notification(find_readable(request, notification_id)))
 
 
-class StatusView(LeanView):
+class StatusView(QuickView):
+    """Quick: what is left to prove is who asks."""
+
+    quick_methods = frozenset({"GET", "HEAD"})
+
     @extend_schema(
         operation_id="get_notification_status",
         summary="Where a notification stands",
@@ -112,6 +119,12 @@ class StatusView(LeanView):
     def get(self, request: HttpRequest, notification_id: UUID) -> HttpResponse:
         known = read_status(notification_id=notification_id, principal=require_reader(request))
         return answer(show_status(known))
+
+    def answer_known(
+        self, request: HttpRequest, caller: KnownCaller, *args: Any, **kwargs: Any
+    ) -> HttpResponse | None:
+        known = read_status(principal=require_reader(request), **kwargs)
+        return None if forget_untrue([caller]) else answer(show_status(known))
 
 
 class TimelineView(ApiView):

@@ -8,6 +8,7 @@ import structlog
 from django.core.management.base import BaseCommand
 
 from apps.notifications.relay import Relay
+from notifier.garbage import spare_loaded
 from notifier.metrics_server import serve_metrics
 from notifier.prepared import keep_to_indexes
 
@@ -24,6 +25,7 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         keep_to_indexes()
         serve_metrics()
+        spare_loaded()
         log.info("relay_started")
         Relay().run(stop)
         log.info("relay_stopped")
