@@ -17,6 +17,8 @@ from notifier.sql import CHANNEL_OF_WAKEUPS, is_postgresql
 
 # Under load one wake-up serves all that was stored meanwhile; the relay lingers longer than that.
 PAUSE_SECONDS: Final = 0.01
+# Somebody who comes after so long is alone.
+QUIET_SECONDS: Final = 0.02
 
 _work_stored = threading.Event()
 
@@ -41,6 +43,7 @@ class Bell:
         self._lock = threading.Lock()
         self._rung = threading.Event()
         self._process = 0
+        self._asked_at = float("-inf")
         self._raw: psycopg.Connection | None = None
 
     def ring(self) -> None:
@@ -48,6 +51,11 @@ class Bell:
         if self._process != os.getpid():
             self._begin()
         self._rung.set()
+
+    def is_quiet(self) -> bool:
+        """Has nobody asked this for a while? Then a statement had better wake the relay itself."""
+        before, self._asked_at = self._asked_at, time.monotonic()
+        return self._asked_at - before > QUIET_SECONDS
 
     def close(self) -> None:
         """Let go of the connection; the next ring opens another."""

@@ -46,7 +46,7 @@ SWEEP_SECONDS = 5.0
 # the throughput of an eager relay) and is not felt when it is quiet.
 LINGER_SECONDS = 0.02
 # While there is room. Each asking costs the broker more than a message.
-QUEUE_STATE_SECONDS = 0.05
+QUEUE_STATE_SECONDS = 1.0
 # Receipts ring as accepts do, and are in less of a hurry.
 RECEIPTS_SECONDS = 0.1
 # Messages that may wait in a queue for each worker that consumes it. The backlog stays in the

@@ -55,8 +55,6 @@ def insert_proven(row: Mapping[str, Any], facts: Sequence[Fact]) -> datetime | N
     # Inside a transaction alone: what others wait for must not depend on how that ends.
     group = _alone if connection.in_atomic_block else _together
     created_at = group.submit(proposal)
-    if created_at:
-        bell.ring()
     measure_accepted([row] if created_at else [])
     return created_at
 
@@ -85,10 +83,13 @@ def _insert_separately(group: list[_Proposal]) -> Sequence[datetime | Exception 
 
 
 def _insert_same(group: Sequence[_Proposal]) -> list[datetime | Exception | None]:
-    statement = _write_statement(group[0].conditions)
+    wakes = connection.in_atomic_block or (bell.is_quiet() and len(group) == 1)
+    statement = _write_statement(group[0].conditions, wakes=wakes)
     # In one order in all processes: otherwise two groups could wait for each other.
     rows = sorted((each.row for each in group), key=lambda row: row["request_id"] or "")
     stored = _insert_once(statement, msgspec.json.encode(rows).decode(), rows)
+    if stored and not wakes:
+        bell.ring()
     return [stored.get(each.row["id"]) for each in group]
 
 
@@ -96,7 +97,7 @@ def _insert_once(
     statement: str, encoded: str, rows: Sequence[Mapping[str, Any]]
 ) -> Mapping[UUID, datetime | Exception]:
     try:
-        return dict(run_prepared(statement, [encoded]))
+        return _read_stored(run_prepared(statement, [encoded]))
     except DATABASE_AWAY as error:
         if not drop_lost_connection():
             raise
@@ -111,13 +112,21 @@ def _insert_again(
     With the same ids: if the first one is still under way, the second waits for it. Of a row that
     is not there after that, the first may come yet: only the client may try again.
     """
-    stored = dict(run_prepared(statement, [encoded]))
-    stored |= dict(run_prepared(_FIND, [ids]))
+    stored = _read_stored(run_prepared(statement, [encoded]))
+    stored |= _read_stored(run_prepared(_FIND, [ids]))
     return {each: stored.get(each, error) for each in ids}
 
 
+def _read_stored(rows: Sequence[tuple[Any, ...]]) -> dict[UUID, datetime | Exception]:
+    return {row[0]: row[1] for row in rows}
+
+
 @lru_cache(maxsize=20)
-def _write_statement(conditions: tuple[str, ...]) -> str:
+def _write_statement(conditions: tuple[str, ...], *, wakes: bool) -> str:
+    """Return the statement; one that wakes the relay itself is as much as a millisecond faster.
+
+    But all that wake wait for one another's commits: only for what is accepted alone.
+    """
     columns, proven = dict(NEW_COLUMNS), []
     for condition in conditions:
         test, places = read_from_row(condition, len(columns) - len(NEW_COLUMNS))
@@ -126,7 +135,7 @@ def _write_statement(conditions: tuple[str, ...]) -> str:
     where = " AND ".join([*proven, _UNSUPPRESSED])
     source = f"(SELECT r.* FROM {json_rows_sql(columns)} AS r WHERE {where}) AS r"
     return number_places(
-        change_sql(insert_sql(source=source), returning="id, created_at", wakes=False)
+        change_sql(insert_sql(source=source), returning="id, created_at", wakes=wakes)
     )
 
 
