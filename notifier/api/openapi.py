@@ -1,5 +1,6 @@
 """How drf-spectacular sees our structs, credentials and envelope."""
 
+import inspect
 from typing import Any, get_args, get_origin
 
 import msgspec
@@ -36,6 +37,12 @@ _HEADERS = {
 
 class LimitedSchema(AutoSchema):
     """Notes of each operation whether its view is limited: the hook below sees no views."""
+
+    def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular has it
+        """Return what a handler or its view says itself; parents speak to us, not to callers."""
+        handler = getattr(self.view, self.method.lower(), None)
+        own: str | None = handler.__doc__ or vars(type(self.view)).get("__doc__")
+        return inspect.cleandoc(own or "")
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         operation = super().get_operation(*args, **kwargs)

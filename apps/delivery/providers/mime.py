@@ -1,6 +1,7 @@
 """A mail as the bytes that go over the wire (RFC 5322, MIME), and what its headers may hold."""
 
 import re
+from collections.abc import Mapping
 from email.header import Header
 from email.utils import formataddr, formatdate
 from functools import lru_cache
@@ -39,7 +40,7 @@ def build_mime(message: EmailMessage, *, now: float, eight_bit: bool = False) ->
         *(_write_header(name, value) for name, value in headers.items()),
     ]
     block = "".join(line + CRLF for line in lines).encode()
-    if any(len(line) > LINE_LIMIT for line in block.split(b"\r\n")):
+    if len(block) > LINE_LIMIT and any(len(line) > LINE_LIMIT for line in block.split(b"\r\n")):
         raise Permanent("a header is too long to be sent in one line", code="invalid_header")
     return block + build_body(text=message.text, html=message.html, eight_bit=eight_bit)
 
@@ -59,13 +60,17 @@ def collect_headers(message: EmailMessage) -> dict[str, str]:
     for name, value in message.headers.items():
         _check_own_header(name)
         headers[ours.get(name.lower(), name)] = value
-    for name, value in [*headers.items(), ("Subject", message.subject)]:
-        if FORBIDDEN.search(value):
-            raise Permanent(
-                f"the {name} header holds a line break or another control character",
-                code="invalid_header",
-            )
+    if FORBIDDEN.search("".join([*headers.values(), message.subject])):
+        _refuse_forbidden({**headers, "Subject": message.subject})
     return headers
+
+
+def _refuse_forbidden(headers: Mapping[str, str]) -> None:
+    name = next(name for name, value in headers.items() if FORBIDDEN.search(value))
+    raise Permanent(
+        f"the {name} header holds a line break or another control character",
+        code="invalid_header",
+    )
 
 
 def require_own_parts(message: EmailMessage) -> None:
@@ -103,6 +108,7 @@ def _parse_sender(text: str) -> Address:
     return sender
 
 
+@lru_cache(maxsize=100)
 def _check_own_header(name: str) -> None:
     reserved = name.lower() in OUR_HEADERS or name.lower().startswith(("content-", "mime-"))
     if reserved or not HEADER_NAME.fullmatch(name):

@@ -18,7 +18,7 @@ from apps.delivery.providers.contract import (
     quote_provider,
 )
 from apps.delivery.providers.deadline import end_within
-from apps.delivery.providers.sockets import is_tls_refusal, open_socket
+from apps.delivery.providers.sockets import BoundedSocket, is_tls_refusal, open_socket
 
 Security = Literal["implicit", "starttls", "none"]
 LARGEST_REPLY = 64 * 1024  # smtplib bounds each line of an answer, not their number
@@ -58,6 +58,17 @@ class BoundedSmtp(smtplib.SMTP):
                 opened = self._server.tls.wrap_socket(opened, server_hostname=host)
         opened.settimeout(self._server.timeouts.read)
         return opened
+
+    def send_held(self, data: bytes) -> None:
+        """As `send`, but the last packet is held back for what is sent next."""
+        if not (isinstance(self.sock, BoundedSocket) and hasattr(socket, "MSG_MORE")):
+            self.send(data)
+            return
+        try:
+            self.sock.sendall(data, socket.MSG_MORE)
+        except OSError as exc:
+            self.close()
+            raise smtplib.SMTPServerDisconnected(str(exc)) from exc
 
     def getreply(self) -> tuple[int, bytes]:
         if self.file is None and self.sock is not None:

@@ -64,7 +64,7 @@ class SmtpSession:
         with end_earlier(self._read_timeout * VERDICT_SHARE):
             if self._pipelines:
                 foreseen = self._foresee(following)
-                self._hand_over(self._ask_together(envelope))
+                self._hand_over(self._ask_together(envelope), is_last=foreseen is None)
                 self._announce(foreseen)
             else:
                 self._hand_over(self._ask_one_by_one(envelope))
@@ -192,11 +192,13 @@ class SmtpSession:
             raise self._drop(f"{code} {words}", code=f"smtp_{code}")
         return code, words
 
-    def _hand_over(self, draft: Draft) -> None:
+    def _hand_over(self, draft: Draft, *, is_last: bool = True) -> None:
+        """Send the message, or have it leave with what is sent right after it."""
         self._renew_timeout()
+        send = self._smtp.send if is_last else self._smtp.send_held
         try:
             # One call: where it fails, the dot at its end has not left.
-            self._smtp.send(draft.data)
+            send(draft.data)
         except smtplib.SMTPServerDisconnected as exc:
             reason = name_loss(exc)
             raise ConnectionDropped(f"lost within the message: {reason}", code=reason) from exc

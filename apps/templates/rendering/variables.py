@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from apps.templates.rendering.errors import RenderingError
 
@@ -24,6 +24,12 @@ def weigh_variables(variables: Mapping[str, object]) -> int:
     """
     if not isinstance(variables, Mapping):
         raise _refuse("not an object")
+    if (weight := _weigh_texts(variables)) is not None:
+        return weight
+    return _weigh_each(variables)
+
+
+def _weigh_each(variables: Mapping[str, object]) -> int:
     weight = 0
     found: list[tuple[object, int]] = [(dict(variables), 1)]
     while found:
@@ -43,6 +49,18 @@ def read_plain_json(text: str) -> Any:
         raise _refuse(f"not JSON: {error}") from error
     weigh_variables(value if isinstance(value, dict) else {"": value})
     return value
+
+
+def _weigh_texts(variables: Mapping[str, object]) -> int | None:
+    """Return the weight where all is text, as mostly; None for what has to be looked through."""
+    if type(variables) is not dict:
+        return None
+    texts = [*variables, *variables.values()]
+    if any(type(text) is not str for text in texts):
+        return None
+    joined = "".join(cast("list[str]", texts))
+    weight = len(joined) + _VALUE_WEIGHT * len(variables)
+    return None if weight > MAX_WEIGHT or _UNSENDABLE.search(joined) else weight
 
 
 def _weigh_value(value: object) -> int:

@@ -53,8 +53,6 @@ LIST_PARAMETERS = [
 
 
 class NotificationListView(AcceptView):
-    """`/notifications`: POST accepts, GET lists."""
-
     @extend_schema(
         operation_id="list_notifications",
         summary="List notifications, newest first",
@@ -106,9 +104,7 @@ class NotificationView(ApiView):
 
 
 class StatusView(QuickView):
-    """Quick: what is left to prove is who asks."""
-
-    quick_methods = frozenset({"GET", "HEAD"})
+    quick_methods = frozenset({"GET", "HEAD"})  # what is left to prove is who asks
 
     @extend_schema(
         operation_id="get_notification_status",
