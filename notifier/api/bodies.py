@@ -5,7 +5,7 @@ and NaN, lone surrogates, endless nesting and numbers out of range never reach o
 """
 
 import re
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from django.core.exceptions import RequestDataTooBig
@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.http.request import UnreadablePostError
 
 from notifier.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
+from notifier.structs import convert, decoder_of
 
 MAX_BODY = 1024 * 1024
 MAX_BULK_BODY = 16 * 1024 * 1024
@@ -26,7 +27,6 @@ class Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 BodyType = TypeVar("BodyType", bound=msgspec.Struct)
-_decoders: dict[type, msgspec.json.Decoder[Any]] = {}
 _LOCATED = re.compile(r"^(?P<message>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown field `(.+)`")
 _TOO_DEEP = f"the body is nested more than {MAX_DEPTH} levels deep"
@@ -57,22 +57,20 @@ def read_body(
 def decode(raw: bytes, shape: type[BodyType]) -> BodyType:
     """Return JSON bytes as `shape`; raise InvalidRequest that says where and why not."""
     _refuse_unstorable(raw)
-    decoder = _decoders.get(shape) or _decoders.setdefault(shape, msgspec.json.Decoder(shape))
     try:
-        body: BodyType = decoder.decode(raw)
+        return decoder_of(shape).decode(raw)
     except msgspec.ValidationError as error:
         raise _field_error(str(error)) from error
     except RecursionError as error:
         raise InvalidRequest(_TOO_DEEP) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"the body is not valid JSON: {error}") from error
-    return body
 
 
 def convert_part(part: object, shape: type[BodyType]) -> BodyType:
     """Return a part of a body, decoded before, as `shape`; raise InvalidRequest as `decode`."""
     try:
-        return msgspec.convert(part, shape)
+        return convert(part, shape)
     except msgspec.ValidationError as error:
         raise _field_error(str(error)) from error
 

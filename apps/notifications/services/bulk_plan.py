@@ -23,6 +23,7 @@ from apps.notifications.services.recipient_limits import find_overwritten
 from notifier.api.bodies import convert_part
 from notifier.authentication import Principal
 from notifier.errors import IdempotencyMismatch, InvalidRequest, NotifierError
+from notifier.structs import convert
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,7 +86,7 @@ def _describe_rows(plan: Plan, order: UnreadBulkOrder, preparation: Preparation)
 
 def _read_recipients(order: UnreadBulkOrder, plan: Plan) -> Iterator[tuple[int, BulkRecipient]]:
     try:
-        yield from enumerate(msgspec.convert(order.recipients, list[BulkRecipient]))
+        yield from enumerate(convert(order.recipients, list[BulkRecipient]))
     except msgspec.ValidationError:  # of one row at least: which, only one by one can tell
         for index, row in enumerate(order.recipients):
             try:

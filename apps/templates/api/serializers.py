@@ -12,6 +12,7 @@ from apps.templates.models import CODE_PATTERN, MAX_NAME, Template, TemplateVers
 from apps.templates.rendering import ContentReport, RenderedEmail, RenderedPush
 from apps.templates.services import NewVersion, ShownTemplate
 from notifier.api.bodies import Body
+from notifier.structs import convert
 
 ChannelName = Literal["email", "push"]
 KindName = Literal["transactional", "marketing"]
@@ -184,7 +185,7 @@ def describe_preview(
 def describe_report(report: ContentReport) -> ContentAnswer:
     return ContentAnswer(
         valid=not report.errors,
-        errors=msgspec.convert(report.errors, list[ContentFault], from_attributes=True),
+        errors=convert(report.errors, list[ContentFault], from_attributes=True),
         required_variables=list(report.required_variables),
     )
 
