@@ -28,13 +28,15 @@ def now_sql(*, plus: str = "0") -> str:
     return f"STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', ({plus}) || ' seconds')"
 
 
-def asked_at_sql() -> str:
-    """SQL for the time at which the statement began, for conditions.
+def asked_at_sql(*, plus: str = "0") -> str:
+    """SQL for the time at which the statement began, for conditions; `plus` as for `now_sql`.
 
     PostgreSQL searches an index with it; the clock itself moves on from row to row and makes it
     read the whole index.
     """
-    return "statement_timestamp()" if is_postgresql() else now_sql()
+    if is_postgresql():
+        return f"(statement_timestamp() + make_interval(secs => {plus}))"
+    return now_sql(plus=plus)
 
 
 def skip_locked_sql() -> str:

@@ -6,15 +6,13 @@ It is the only publisher of deliveries. Any number may run: rows are taken with 
 import threading
 import time
 from collections.abc import Sequence
-from datetime import timedelta
-from uuid import UUID
 
 import structlog
 from django.db import close_old_connections
-from django.utils import timezone
 
-from apps.notifications.models import Channel, Notification, Receipt
-from apps.notifications.models.receipt import find_unapplied
+from apps.notifications.models import Channel
+from apps.notifications.models.dead_letter import find_unrouted
+from apps.notifications.models.receipt import find_forgotten, find_unapplied
 from apps.notifications.models.transitions import (
     DueNotification,
     expire_overdue,
@@ -58,7 +56,7 @@ LONGEST_PAUSE_SECONDS = 8.0
 MOST_AT_ONCE = 2000
 RECEIPTS_AT_ONCE = 1000
 # What was hinted at and is not done after so long is hinted at again.
-HINT_GRACE = timedelta(seconds=15)
+HINT_GRACE_SECONDS = 15
 
 
 class Relay:
@@ -237,18 +235,14 @@ def sweep(*, at_once: bool = False) -> dict[str, int]:
 
 
 def _hint_old_dead_letters() -> int:
-    waiting = Notification.objects.unrouted_dead_letters(
-        failed_before=timezone.now() - HINT_GRACE
-    ).order_by("finished_at")
-    ids: list[UUID] = list(waiting.values_list("id", flat=True)[:MAX_IDS_PER_MESSAGE])
+    ids = find_unrouted(after_seconds=HINT_GRACE_SECONDS, limit=MAX_IDS_PER_MESSAGE)
     if ids:
         publish_ids(ROUTE_DEAD_LETTERS, ids, kind="dead_letters")
     return len(ids)
 
 
 def _hint_old_receipts() -> int:
-    waiting = Receipt.objects.filter(applied_at=None, received_at__lt=timezone.now() - HINT_GRACE)
-    ids = list(waiting.order_by("id").values_list("id", flat=True)[:RECEIPTS_AT_ONCE])
+    ids = find_forgotten(after_seconds=HINT_GRACE_SECONDS, limit=RECEIPTS_AT_ONCE)
     _hint_receipts(ids)
     return len(ids)
 

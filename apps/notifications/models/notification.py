@@ -1,6 +1,5 @@
 """The notification: one message to one person, and the truth about where it stands."""
 
-from datetime import datetime
 from typing import Self
 from uuid import UUID
 
@@ -59,10 +58,6 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
     def dead_letters(self) -> Self:
         """Given up and not discarded: they wait for a person."""
         return self.filter(status=Status.FAILED, discarded_at=None)
-
-    def unrouted_dead_letters(self, *, failed_before: datetime) -> Self:
-        """Given up, but their story has not reached `failed.queue`."""
-        return self.dead_letters().filter(dead_lettered_at=None, finished_at__lt=failed_before)
 
 
 class Notification(models.Model):

@@ -5,6 +5,7 @@ from django.db.models.functions import Now
 
 from apps.notifications.models.change import run_often
 from apps.notifications.models.notification import Notification
+from notifier.sql import asked_at_sql
 
 TABLE = "notifications_receipt"
 
@@ -40,3 +41,12 @@ def find_unapplied(*, after: int, limit: int) -> list[int]:
     """Return the ids of reports behind `after` that wait to be applied, the oldest first."""
     sql = f"SELECT id FROM {TABLE} WHERE applied_at IS NULL AND id > %s ORDER BY id LIMIT %s"
     return [row[0] for row in run_often(sql, [after, limit])]
+
+
+def find_forgotten(*, after_seconds: float, limit: int) -> list[int]:
+    """Return the ids of reports that have waited for so long to be applied, the oldest first."""
+    sql = (
+        f"SELECT id FROM {TABLE} WHERE applied_at IS NULL"
+        f" AND received_at < {asked_at_sql(plus='-%s')} ORDER BY id LIMIT %s"
+    )
+    return [row[0] for row in run_often(sql, [after_seconds, limit])]
