@@ -24,6 +24,7 @@ PLACE: Final = "%s"
 _INDEXES_ALONE: Final = (
     "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
 )
+_NO_WAITING: Final = "SET synchronous_commit = off"
 
 
 def keep_to_indexes() -> None:
@@ -33,13 +34,25 @@ def keep_to_indexes() -> None:
     is small would read all of it, and is kept until the table has been counted, long after it has
     grown: on a new installation that takes all of the time.
     """
-    connection_created.connect(_keep_to_indexes, dispatch_uid="keep_to_indexes")
+    _begin_connections_with(_INDEXES_ALONE, uid="keep_to_indexes")
 
 
-def _keep_to_indexes(*, connection: BaseDatabaseWrapper, **_kwargs: object) -> None:
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(_INDEXES_ALONE)
+def commit_without_waiting() -> None:
+    """Have this process' commits not wait for the disc.
+
+    For the relay: what a server that loses its power forgets of its work is done once more, and
+    a worker's claim, which does wait, takes all before it to the disc.
+    """
+    _begin_connections_with(_NO_WAITING, uid="commit_without_waiting")
+
+
+def _begin_connections_with(statement: str, *, uid: str) -> None:
+    def execute(*, connection: BaseDatabaseWrapper, **_kwargs: object) -> None:
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+
+    connection_created.connect(execute, weak=False, dispatch_uid=uid)
 
 
 def read_prepared(sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:

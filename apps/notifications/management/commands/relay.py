@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand
 from apps.notifications.relay import Relay
 from notifier.garbage import spare_loaded
 from notifier.metrics_server import serve_metrics
-from notifier.prepared import keep_to_indexes
+from notifier.prepared import commit_without_waiting, keep_to_indexes
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +24,7 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         keep_to_indexes()
+        commit_without_waiting()
         serve_metrics()
         spare_loaded()
         log.info("relay_started")
