@@ -188,8 +188,10 @@ def _drop_dead_connections(**_: Any) -> None:
 
 
 @worker_process_shutdown.connect
-def _close_providers(**_: Any) -> None:
+def _end_child(**_: Any) -> None:
+    from apps.delivery.services.announcing import announcer
     from apps.delivery.services.outlets import close_outlets
 
     close_outlets()
+    announcer.flush()
     flush_traces()

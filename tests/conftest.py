@@ -13,6 +13,7 @@ from django.core.cache import cache
 from django.test import override_settings
 from pytest_django.plugin import DjangoDbBlocker
 
+from apps.delivery.services.announcing import announcer
 from deploy.local.errors import CannotRun
 from deploy.local.packages import POSTGRES as POSTGRES_PACKAGE
 from deploy.local.packages import RABBITMQ as RABBITMQ_PACKAGE
@@ -141,6 +142,7 @@ def _fresh_cache(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def broker(rabbitmq: RabbitMQ) -> RabbitMQ:
     """The broker with its queues declared and empty."""
+    announcer.flush()  # of the test before
     with current_app.connection_for_write() as connection:
         declare_topology(connection)
         channel: Any = connection.default_channel

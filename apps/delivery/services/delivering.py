@@ -13,6 +13,7 @@ import structlog
 from django.conf import settings
 
 from apps.delivery.retry import RetryPolicy
+from apps.delivery.services.announcing import announcer
 from apps.delivery.services.composing import compose, refuse_expired
 from apps.delivery.services.leases import Lease, LeaseLost
 from apps.delivery.services.outcomes import Attempt
@@ -32,7 +33,7 @@ from apps.notifications.models.transitions import Outcome, return_unpublished
 from notifier.broker import BrokerUnavailable, publish_ids
 from notifier.correlation import bind_correlation_id
 from notifier.faults import DATABASE_AWAY
-from notifier.topology import REFRESH_STATUS, ROUTE_DEAD_LETTERS
+from notifier.topology import ROUTE_DEAD_LETTERS
 from notifier.tracing import trace_delivery
 
 log = structlog.get_logger(__name__)
@@ -221,10 +222,9 @@ def _policy() -> RetryPolicy:
 
 def _announce(recorded: list[UUID], given_up: list[UUID]) -> None:
     """Hint at what follows; what is not hinted at is found by the sweep."""
+    announcer.announce(recorded)
     try:
         if given_up:
             publish_ids(ROUTE_DEAD_LETTERS, given_up, kind="dead_letters")
-        if recorded:
-            publish_ids(REFRESH_STATUS, recorded, kind="status")
     except BrokerUnavailable:
-        log.info("hints_left_to_the_sweep", count=len(recorded))
+        log.info("hints_left_to_the_sweep", count=len(given_up))

@@ -1,6 +1,5 @@
 """The relay against a real broker: what is due is published, what is not confirmed comes back."""
 
-import json
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from notifier.identifiers import new_id
 from notifier.topology import DELIVER_PUSH
 from notifier.wakeup import open_alarm, wake_relay
 from tests.factories import make_organization
+from tests.integration.messages import waiting_messages
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -67,17 +67,6 @@ def store(organization_id: UUID, **more: Any) -> UUID:
     }
     (stored,) = insert_accepted([row])
     return stored
-
-
-def waiting_messages(queue: str) -> list[dict[str, Any]]:
-    """Take every message out of a queue and return the tasks' arguments."""
-    found = []
-    with current_app.connection_for_read() as amqp:
-        channel: Any = amqp.default_channel
-        while (message := channel.basic_get(queue, no_ack=True)) is not None:
-            body = message.body if isinstance(message.body, str) else bytes(message.body).decode()
-            found.append(json.loads(body)[1])
-    return found
 
 
 def test_a_due_notification_is_published_with_ids_and_no_personal_data(
