@@ -107,6 +107,16 @@ WORK_SETTINGS: tuple[Setting, ...] = (
         default="60",
     ),
     Setting(
+        name="EMAIL_AT_ONCE",
+        meaning=(
+            "Mails that one worker process hands over at the same time while its provider takes"
+            " longer than 5 ms for one; each over a connection of its own"
+        ),
+        parse=integer(at_least=1, at_most=50),
+        expected="a whole number from 1 to 50",
+        default="4",
+    ),
+    Setting(
         name="PUSH_AT_ONCE",
         meaning="Pushes that one worker process hands over at the same time",
         parse=integer(at_least=1, at_most=250),

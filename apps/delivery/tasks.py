@@ -22,7 +22,7 @@ from notifier.topology import DELIVER_EMAIL, DELIVER_PUSH, PURGE, ROUTE_DEAD_LET
 @shared_task(name=DELIVER_EMAIL, **RETRY_WHILE_AWAY)
 def deliver_email(*, notification_ids: list[str], correlation_id: str = "", **_: object) -> None:
     """Deliver e-mails; unknown arguments of newer or older publishers are ignored."""
-    _deliver(notification_ids, correlation_id)
+    _deliver(notification_ids, correlation_id, when_slow=settings.EMAIL_AT_ONCE)
 
 
 @shared_task(name=DELIVER_PUSH, **RETRY_WHILE_AWAY)
@@ -49,6 +49,6 @@ def purge(**_: object) -> None:
     purge_leftovers(now=timezone.now())
 
 
-def _deliver(notification_ids: list[str], correlation_id: str, *, at_once: int = 1) -> None:
+def _deliver(notification_ids: list[str], correlation_id: str, **widths: int) -> None:
     bind_correlation_id(correlation_id)
-    deliver_notifications(ids=[UUID(each) for each in notification_ids], at_once=at_once)
+    deliver_notifications(ids=[UUID(each) for each in notification_ids], **widths)

@@ -4,6 +4,7 @@ Claim (committed) → check and render → provider, outside any transaction →
 arrive any number of times: the claim decides.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -18,7 +19,7 @@ from apps.delivery.services.composing import compose, refuse_expired
 from apps.delivery.services.leases import Lease, LeaseLost
 from apps.delivery.services.outcomes import Attempt
 from apps.delivery.services.outlets import Outlet, outlets_for
-from apps.delivery.services.pacing import split_by_pace
+from apps.delivery.services.pacing import note_turn, split_by_pace
 from apps.delivery.services.recording import OutcomeRecorder
 from apps.delivery.services.sending import (
     Guard,
@@ -43,20 +44,21 @@ log = structlog.get_logger(__name__)
 LONGEST_TASK_SECONDS = 10.0
 
 
-def deliver_notifications(*, ids: Sequence[UUID], at_once: int = 1) -> int:
+def deliver_notifications(*, ids: Sequence[UUID], at_once: int = 1, when_slow: int = 1) -> int:
     """Send those of `ids` that are still to be sent; return how many outcomes were recorded.
 
-    So many provider calls are under way `at_once`. Claimed, sent and recorded in parts of a moment
-    each (see `pacing`). What is not begun in time, or because of a fault of ours, is given back,
-    and its attempt does not count.
+    So many provider calls are under way `at_once`, or `when_slow` behind a provider that lets us
+    wait. Claimed, sent and recorded in parts of a moment each (see `pacing`). What is not begun in
+    time, or because of a fault of ours, is given back, and its attempt does not count.
     """
     lease_seconds = settings.SEND_LEASE_SECONDS
     recorded: list[UUID] = []
     given_up: list[UUID] = []
     unclaimed = list(ids)
     longest = min(lease_seconds / 2, LONGEST_TASK_SECONDS)
-    for part in split_by_pace(ids, seconds=longest, at_once=at_once):
-        recorder = _deliver_part(part, lease_seconds=lease_seconds, at_once=at_once)
+    parts = split_by_pace(ids, seconds=longest, at_once=at_once, when_slow=when_slow)
+    for part, width in parts:
+        recorder = _deliver_part(part, lease_seconds=lease_seconds, at_once=width)
         recorded += recorder.recorded
         given_up += recorder.given_up
         del unclaimed[: len(part)]
@@ -99,8 +101,11 @@ def _send_in_turn(
         outlets = _outlets_of(parcel)
         del unbegun[parcel.notification.id]
         current = _hold_back_expired(parcel, lease)
+        begun_at = time.monotonic()
         result = _plan_call(current, guard, outlets, following)
-        yield from _conclude_safely(current, result, policy)
+        outcomes = _conclude_safely(current, result, policy)
+        note_turn(time.monotonic() - begun_at)
+        yield from outcomes
 
 
 def _send_together(

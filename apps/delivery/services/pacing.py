@@ -1,7 +1,10 @@
-"""How many notifications a worker claims at a time: as many as it sends in a moment.
+"""How many notifications a worker claims at a time, and how many of them it sends side by side.
 
 What is claimed when a worker dies is in doubt; what is not claimed yet goes to another worker at
 once. So a slow provider means small claims, and a fast one large claims that cost little each.
+
+One after the other costs least where the provider is quick; where it lets the worker wait, several
+at a time are sent in the same time as one.
 """
 
 import threading
@@ -14,27 +17,44 @@ from notifier.topology import MAX_IDS_PER_MESSAGE
 PART_SECONDS = 0.05
 # Growth from one part to the next: one quick answer says little about the next hundred.
 MAX_GROWTH = 4
+# So long takes a call to another machine; one within this machine is much quicker.
+SLOW_SECONDS = 0.005
+LOOK_AGAIN_SECONDS = 10.0
 _pace = threading.local()  # each thread sends over connections of its own
 
 
 def split_by_pace(
-    ids: Sequence[UUID], *, seconds: float, at_once: int = 1
-) -> Iterator[Sequence[UUID]]:
-    """Yield `ids` in parts, each about as long as PART_SECONDS by the pace of the parts before.
+    ids: Sequence[UUID], *, seconds: float, at_once: int = 1, when_slow: int = 1
+) -> Iterator[tuple[Sequence[UUID], int]]:
+    """Yield `ids` in parts, and how many of each to send side by side.
 
-    A part is no smaller than what is sent `at_once`: it takes no longer than one of them.
+    That is `at_once`, or `when_slow` where calls one after the other took long (`note_turn`). A
+    part takes about PART_SECONDS by the pace of the parts before, and is no smaller than what is
+    sent side by side: it takes no longer than one of them.
     Stops when `seconds` are over: no task runs on and on behind a slow provider, and a worker
     that is told to stop is soon done. What was not yielded is the caller's to give back.
     """
     begun_at = time.monotonic()
     done = 0
     while done < len(ids) and (done == 0 or time.monotonic() - begun_at < seconds):
-        size = max(at_once, int(getattr(_pace, "size", 1)))
+        width = max(at_once, when_slow) if _is_slow() else at_once
+        size = max(width, int(getattr(_pace, "size", 1)))
         part_begun_at = time.monotonic()
         part = ids[done : done + size]
-        yield part
+        yield part, width
         done += len(part)
         _adapt(len(part), time.monotonic() - part_begun_at)
+
+
+def note_turn(seconds: float) -> None:
+    """Remember how long a call took that was made in turn."""
+    _pace.turn_seconds, _pace.turned_at = seconds, time.monotonic()
+
+
+def _is_slow() -> bool:
+    """Not for ever: a provider that is quick again is only noticed in turn."""
+    is_known = time.monotonic() - getattr(_pace, "turned_at", float("-inf")) < LOOK_AGAIN_SECONDS
+    return is_known and _pace.turn_seconds >= SLOW_SECONDS
 
 
 def _adapt(sent: int, elapsed: float) -> None:
