@@ -29,7 +29,7 @@ from apps.delivery.services.sending import (
     refuse_for_a_bug,
 )
 from apps.delivery.services.side_by_side import call_side_by_side
-from apps.notifications.models.claimed import ClaimedNotification
+from apps.notifications.models.claimed import ClaimedNotification, load_claimed
 from apps.notifications.models.transitions import Outcome, return_unpublished
 from notifier.broker import BrokerUnavailable, publish_ids
 from notifier.correlation import bind_correlation_id
@@ -133,7 +133,7 @@ def _send_together(
 
 
 def _compose_all(lease: Lease) -> Iterator[Parcel]:
-    return (_compose_safely(row, lease) for row in lease.notifications)
+    return (_compose_safely(row, lease) for row in load_claimed(lease.fences))
 
 
 def _look_ahead(parcels: Iterator[Parcel]) -> Iterator[tuple[Parcel, Parcel | None]]:

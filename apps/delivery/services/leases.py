@@ -26,10 +26,7 @@ class LeaseLost(Exception):
 
 
 class Lease:
-    """The claims of one part of a delivery, `notifications`.
-
-    `fences` are those whose outcome is still open. They alone prove that a row is ours.
-    """
+    """The claims of one part of a delivery; `fences` are those whose outcome is still open."""
 
     def __init__(self, ids: Sequence[UUID], *, seconds: float) -> None:
         # Read before the claim: a worker that is paused in between must not think it has longer.
@@ -37,7 +34,6 @@ class Lease:
         self._asked_at = float("-inf")
         self.seconds = seconds
         claims = claim(ids, lease_seconds=seconds)
-        self.notifications = claims.notifications
         self.fences = claims.fences
         self._claimed_at = claims.claimed_at
 

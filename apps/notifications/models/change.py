@@ -4,7 +4,7 @@ On PostgreSQL both are one statement; on SQLite one short transaction.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -35,44 +35,33 @@ def apply_change(
     parameters: Sequence[Any] | Mapping[str, Any],
     *,
     returning: str = "id",
-    reading: Callable[[str], str] | None = None,
     wakes: bool = False,
 ) -> list[tuple[Any, ...]]:
-    """Run a change, write an event for every row it changed, and return those rows.
-
-    `reading` puts other tables beside them for `returning`: it gets the name of a source of rows.
-    """
+    """Run a change, write an event for every row it changed, and return those rows."""
     if is_postgresql():
-        sql = change_sql(statement, returning=returning, reading=reading, wakes=wakes)
+        sql = change_sql(statement, returning=returning, wakes=wakes)
         return (
             run(sql, parameters) if isinstance(parameters, Mapping) else run_often(sql, parameters)
         )
     with transaction.atomic():
-        rows = run(f"{statement} RETURNING {'id' if reading else returning}", parameters)
-        ids = encode_ids([as_uuid(row[0]) for row in rows])
+        rows = run(f"{statement} RETURNING {returning}", parameters)
         run(
             f"INSERT INTO {EVENTS} ({_EVENT_COLUMNS}) SELECT {_event_values()} FROM {TABLE}"
             f" WHERE id IN ({ids_sql()})",
-            [ids],
+            [encode_ids([as_uuid(row[0]) for row in rows])],
         )
-        if reading:
-            changed = f"(SELECT * FROM {TABLE} WHERE id IN ({ids_sql()}))"
-            rows = run(f"SELECT {returning} FROM {reading(changed)}", [ids])
     if wakes and rows:
         transaction.on_commit(wake_relay)
     return rows
 
 
-def change_sql(
-    statement: str, *, returning: str, reading: Callable[[str], str] | None = None, wakes: bool
-) -> str:
-    """SQL of a change with its events, in one statement (PostgreSQL): see `apply_change`."""
+def change_sql(statement: str, *, returning: str, wakes: bool) -> str:
+    """SQL of a change with its events, in one statement (PostgreSQL)."""
     woken = f", pg_notify('{CHANNEL_OF_WAKEUPS}', '')" if wakes else ""
     return (
         f"WITH changed AS ({statement} RETURNING n.*),"
         f" logged AS (INSERT INTO {EVENTS} ({_EVENT_COLUMNS})"
-        f" SELECT {_event_values()} FROM changed)"
-        f" SELECT {returning}{woken} FROM {reading('changed') if reading else 'changed'}"
+        f" SELECT {_event_values()} FROM changed) SELECT {returning}{woken} FROM changed"
     )
 
 

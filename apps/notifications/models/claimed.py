@@ -1,4 +1,4 @@
-"""A claimed notification as a worker needs it: plain values, read for a whole part at once.
+"""A claimed notification as a worker needs it: plain values, loaded for a whole part at once.
 
 By hand, because Django takes longer to make the queries and models of a part than the provider
 takes to accept it.
@@ -6,10 +6,10 @@ takes to accept it.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal, cast
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from apps.notifications.models.change import TABLE, as_datetime, run_often
@@ -102,9 +102,15 @@ class ClaimedNotification:
         return cast("dict[str, Any]", _SEALED["variables"].from_db_value(self.sealed_variables))
 
 
-def read_claimed(rows: Iterable[tuple[Any, ...]]) -> list[ClaimedNotification]:
-    """Return what rows of CLAIMED_COLUMNS say; pushes to users get these users' devices."""
-    loaded = [_read_row(row) for row in rows]
+def load_claimed(fences: Mapping[UUID, int]) -> list[ClaimedNotification]:
+    """Return the rows of these claims, the most urgent first, with one statement.
+
+    Two where pushes go to users, for their devices. Users' wishes and the suppression list are
+    read as they are now. The fence is the claim's, whatever the row says by now: it alone proves
+    that we hold it.
+    """
+    rows = run_often(_claimed_sql(), [encode_ids(list(fences))])
+    loaded = [_read_row(row, fences) for row in rows]
     of_users = [each.id for each in loaded if each.channel == "push" and each.user]
     if of_users:
         devices = _load_devices(of_users)
@@ -123,10 +129,11 @@ def _load_devices(ids: Sequence[UUID]) -> defaultdict[UUID, list[ClaimedDevice]]
     return found
 
 
-def _read_row(row: tuple[Any, ...]) -> ClaimedNotification:
+def _read_row(row: tuple[Any, ...], fences: Mapping[UUID, int]) -> ClaimedNotification:
     id_, organization, version, expires_at, reached, kind, *user = row[:11]
+    notification_id = as_uuid(id_)
     return ClaimedNotification(
-        id=as_uuid(id_),
+        id=notification_id,
         organization_id=as_uuid(organization),
         template_version_id=as_uuid(version) if version else None,
         expires_at=as_datetime(expires_at) if expires_at else None,
@@ -134,6 +141,7 @@ def _read_row(row: tuple[Any, ...]) -> ClaimedNotification:
         is_marketing=kind == TemplateKind.MARKETING,
         user=_read_user(*user) if user[0] else None,
         is_suppressed=bool(row[11]),
+        fence=fences[notification_id],
         **dict(zip(_PLAIN_COLUMNS.values(), row[12:], strict=True)),
     )
 
@@ -154,7 +162,6 @@ _PLAIN_COLUMNS = {
     "delivery_guarantee": "delivery_guarantee",
     "attempts": "attempts",
     "retries": "retries",
-    "fence": "fence",
     "recipient": "sealed_recipient",
     "content": "sealed_content",
     "variables": "sealed_variables",
@@ -164,6 +171,26 @@ _DEVICES = Device._meta.db_table  # noqa: SLF001
 _TEMPLATES = Template._meta.db_table  # noqa: SLF001
 _VERSIONS = TemplateVersion._meta.db_table  # noqa: SLF001
 _SUPPRESSIONS = Suppression._meta.db_table  # noqa: SLF001
+
+
+def _claimed_sql() -> str:
+    plain = ", ".join(f"n.{name}" for name in _PLAIN_COLUMNS)
+    index = "CASE WHEN u.id IS NULL THEN n.recipient_index ELSE u.email_key END"
+    return (
+        "SELECT n.id, n.organization_id, n.template_version_id, n.expires_at, n.reached_devices,"
+        " t.kind, u.id, u.is_active, u.email_enabled, u.push_enabled, u.email,"
+        f" {_suppressed_sql(index)}, {plain} FROM {TABLE} AS n"
+        f" LEFT JOIN {_USERS} AS u ON u.id = n.user_id {_JOIN_TEMPLATE}"
+        f" WHERE {with_ids_sql('n.id')} ORDER BY n.priority DESC, n.due_at, n.id"
+    )
+
+
+def _devices_sql() -> str:
+    return (
+        f"SELECT n.id, d.id, d.platform, d.token, {_suppressed_sql('d.token_digest')}"
+        f" FROM {TABLE} AS n JOIN {_DEVICES} AS d ON d.user_id = n.user_id {_JOIN_TEMPLATE}"
+        f" WHERE {with_ids_sql('n.id')} ORDER BY d.id DESC"
+    )
 
 
 _JOIN_TEMPLATE = (
@@ -178,34 +205,4 @@ def _suppressed_sql(index: str) -> str:
         f"EXISTS (SELECT 1 FROM {_SUPPRESSIONS} AS s WHERE s.organization_id = n.organization_id"
         f" AND s.channel = n.channel AND s.address_index = {index} AND (s.scope = '{Scope.ALL}'"
         f" OR (s.scope = '{Scope.MARKETING}' AND t.kind = '{TemplateKind.MARKETING}')))"
-    )
-
-
-def _devices_sql() -> str:
-    return (
-        f"SELECT n.id, d.id, d.platform, d.token, {_suppressed_sql('d.token_digest')}"
-        f" FROM {TABLE} AS n JOIN {_DEVICES} AS d ON d.user_id = n.user_id {_JOIN_TEMPLATE}"
-        f" WHERE {with_ids_sql('n.id')} ORDER BY d.id DESC"
-    )
-
-
-_INDEX_OF_ADDRESS = "CASE WHEN u.id IS NULL THEN n.recipient_index ELSE u.email_key END"
-CLAIMED_COLUMNS: Final = ", ".join(
-    (
-        "n.id, n.organization_id, n.template_version_id, n.expires_at, n.reached_devices",
-        "t.kind, u.id, u.is_active, u.email_enabled, u.push_enabled, u.email",
-        _suppressed_sql(_INDEX_OF_ADDRESS),
-        *(f"n.{name}" for name in _PLAIN_COLUMNS),
-    )
-)
-
-
-def claimed_sql(rows: str) -> str:
-    """SQL for CLAIMED_COLUMNS of these rows of notifications, the most urgent first.
-
-    To go behind FROM. Users' wishes and the suppression list are read as they are now.
-    """
-    return (
-        f"{rows} AS n LEFT JOIN {_USERS} AS u ON u.id = n.user_id {_JOIN_TEMPLATE}"
-        " ORDER BY n.priority DESC, n.due_at, n.id"
     )

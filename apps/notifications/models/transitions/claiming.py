@@ -6,12 +6,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from apps.notifications.models.change import TABLE, apply_change, as_datetime, run_often
-from apps.notifications.models.claimed import (
-    CLAIMED_COLUMNS,
-    ClaimedNotification,
-    claimed_sql,
-    read_claimed,
-)
 from notifier.sql import (
     among_sql,
     as_uuid,
@@ -27,23 +21,17 @@ from notifier.sql import (
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a worker may send now, the most urgent first, and the time by the database's clock."""
+    """What a worker may send now: id → fence, and the time by the database's clock."""
 
-    notifications: Sequence[ClaimedNotification]
+    fences: dict[UUID, int]
     claimed_at: datetime
-
-    @property
-    def fences(self) -> dict[UUID, int]:
-        """Each claim's proof: id → fence."""
-        return {each.id: each.fence for each in self.notifications}
 
 
 def claim(ids: Sequence[UUID], *, lease_seconds: float) -> Claims:
     """Move queued → sending for those that are still to be sent.
 
     Committed before the first byte leaves. Counts the attempt and takes the lease. A message that
-    arrives twice, late or for a settled notification claims nothing. One statement, and another
-    where pushes go to users, for their devices.
+    arrives twice, late or for a settled notification claims nothing.
     """
     mine = (
         f"SELECT id FROM {TABLE} WHERE {with_ids_sql('id')}"
@@ -56,13 +44,10 @@ def claim(ids: Sequence[UUID], *, lease_seconds: float) -> Claims:
         f" detail = '{{}}', lease_until = {now_sql(plus='%s')} WHERE {among_sql('n.id', mine)}"
     )
     rows = apply_change(
-        update,
-        [lease_seconds, encode_ids(ids)],
-        returning=f"{now_sql()}, {CLAIMED_COLUMNS}",
-        reading=claimed_sql,
+        update, [lease_seconds, encode_ids(ids)], returning=f"id, fence, {now_sql()}"
     )
-    claimed_at = as_datetime(rows[0][0]) if rows else datetime.fromtimestamp(0, tz=UTC)
-    return Claims(read_claimed(row[1:] for row in rows), claimed_at)
+    claimed_at = as_datetime(rows[0][2]) if rows else datetime.fromtimestamp(0, tz=UTC)
+    return Claims({as_uuid(row[0]): row[1] for row in rows}, claimed_at)
 
 
 def renew_claims(fences: Mapping[UUID, int], *, lease_seconds: float) -> set[UUID]:
