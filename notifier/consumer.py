@@ -49,6 +49,8 @@ def _keep_connecting(
 class SafeConsumer(Consumer):
     """Dead-letters what it cannot understand and carries on."""
 
+    hub: Any  # the stubs lack both
+    _flush_events: Any
     _events_due_at = float("-inf")
 
     class Blueprint(Consumer.Blueprint):  # type: ignore[misc,valid-type]  # typed as a variable
@@ -74,7 +76,7 @@ class SafeConsumer(Consumer):
             )
         )
 
-    def on_send_event_buffered(self) -> None:
+    def on_send_event_buffered(self) -> None:  # type: ignore[override]  # wrong in the stubs
         """Tell Flower of several tasks at once, a moment later.
 
         Celery tells of each message three times, and the first time before it hands it to a child.

@@ -40,8 +40,8 @@ def keep_to_indexes() -> None:
 def commit_without_waiting() -> None:
     """Have this process' commits not wait for the disc.
 
-    For the relay: what a server that loses its power forgets of its work is done once more, and
-    a worker's claim, which does wait, takes all before it to the disc.
+    For the relay: what a server that crashes forgets of its work is done once more, and a
+    worker's claim, which does wait, takes all before it to the disc.
     """
     _begin_connections_with(_NO_WAITING, uid="commit_without_waiting")
 

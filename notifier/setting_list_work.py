@@ -110,7 +110,8 @@ WORK_SETTINGS: tuple[Setting, ...] = (
         name="EMAIL_AT_ONCE",
         meaning=(
             "Mails that one worker process hands over at the same time while its provider takes"
-            " longer than 5 ms for one; each over a connection of its own"
+            " longer than 5 ms for one, each over a connection of its own: all processes together"
+            " must stay below what the provider allows"
         ),
         parse=integer(at_least=1, at_most=50),
         expected="a whole number from 1 to 50",

@@ -43,7 +43,7 @@ class Bell:
         self._lock = threading.Lock()
         self._rung = threading.Event()
         self._process = 0
-        self._asked_at = float("-inf")
+        self._stored_at = float("-inf")
         self._raw: psycopg.Connection | None = None
 
     def ring(self) -> None:
@@ -53,9 +53,13 @@ class Bell:
         self._rung.set()
 
     def is_quiet(self) -> bool:
-        """Has nobody asked this for a while? Then a statement had better wake the relay itself."""
-        before, self._asked_at = self._asked_at, time.monotonic()
-        return self._asked_at - before > QUIET_SECONDS
+        """Has nobody stored anything for a while? Then a statement had better wake the relay."""
+        before, self._stored_at = self._stored_at, time.monotonic()
+        return self._stored_at - before > QUIET_SECONDS
+
+    def note_stored(self) -> None:
+        """Something was stored by a statement that has woken the relay itself."""
+        self._stored_at = time.monotonic()
 
     def close(self) -> None:
         """Let go of the connection; the next ring opens another."""

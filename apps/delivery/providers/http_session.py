@@ -16,8 +16,8 @@ from apps.delivery.providers.sockets import BoundedSocket, bound_tls, open_socke
 
 LARGEST_ANSWER = 1024 * 1024
 CHUNK = 16 * 1024
-# More than threads of one process ever send at the same time (PUSH_AT_ONCE): each keeps its
-# connection.
+# More than threads of one process ever send at the same time (PUSH_AT_ONCE, EMAIL_AT_ONCE): each
+# keeps its connection.
 MOST_KEPT = 256
 
 

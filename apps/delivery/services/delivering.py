@@ -91,20 +91,22 @@ def _send_in_turn(
     lease: Lease, recorder: OutcomeRecorder, unbegun: dict[UUID, None]
 ) -> Iterator[Outcome]:
     """Send one after the other; what is begun leaves `unbegun`."""
+    called_at: list[float] = []
 
     def guard(notification_id: UUID) -> None:
         recorder.flush_when_due()
         lease.hold(notification_id)
+        called_at[:] = [time.monotonic()]
 
     policy = _policy()
     for parcel, following in _look_ahead(_compose_all(lease)):
         outlets = _outlets_of(parcel)
         del unbegun[parcel.notification.id]
         current = _hold_back_expired(parcel, lease)
-        begun_at = time.monotonic()
         result = _plan_call(current, guard, outlets, following)
         outcomes = _conclude_safely(current, result, policy)
-        note_turn(time.monotonic() - begun_at)
+        if called_at:  # else it was refused, or held back
+            note_turn(time.monotonic() - called_at.pop())
         yield from outcomes
 
 

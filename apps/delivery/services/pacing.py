@@ -38,7 +38,7 @@ def split_by_pace(
     done = 0
     while done < len(ids) and (done == 0 or time.monotonic() - begun_at < seconds):
         width = max(at_once, when_slow) if _is_slow() else at_once
-        size = max(width, int(getattr(_pace, "size", 1)))
+        size = max(width, _choose_size(width))
         part_begun_at = time.monotonic()
         part = ids[done : done + size]
         yield part, width
@@ -47,14 +47,26 @@ def split_by_pace(
 
 
 def note_turn(seconds: float) -> None:
-    """Remember how long a call took that was made in turn."""
-    _pace.turn_seconds, _pace.turned_at = seconds, time.monotonic()
+    """Remember how long the provider took for a call that was made in turn."""
+    _pace.turns = (_list_turns()[-1], seconds)
+    _pace.turned_at = time.monotonic()
+
+
+def _list_turns() -> tuple[float, float]:
+    turns: tuple[float, float] = getattr(_pace, "turns", (0.0, 0.0))
+    return turns
 
 
 def _is_slow() -> bool:
-    """Not for ever: a provider that is quick again is only noticed in turn."""
+    """One call may have had to connect first. And not for ever: what is quick is found in turn."""
     is_known = time.monotonic() - getattr(_pace, "turned_at", float("-inf")) < LOOK_AGAIN_SECONDS
-    return is_known and _pace.turn_seconds >= SLOW_SECONDS
+    return is_known and min(_list_turns()) >= SLOW_SECONDS
+
+
+def _choose_size(width: int) -> int:
+    """Return what fits by the pace of the part before, which may have been sent side by side."""
+    before, _pace.width = getattr(_pace, "width", width), width
+    return int(getattr(_pace, "size", 1) * min(1, width / before))
 
 
 def _adapt(sent: int, elapsed: float) -> None:

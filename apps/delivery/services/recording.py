@@ -15,7 +15,7 @@ from notifier.faults import DATABASE_AWAY
 log = structlog.get_logger(__name__)
 
 # Outcomes older than this are committed before the next provider call: a crash leaves in doubt
-# what was sent in so long, and the call under way.
+# what was sent in so long, and the calls under way.
 FLUSH_SECONDS = 0.05
 PATIENCE_SECONDS = 30.0
 PAUSE_SECONDS = 0.5

@@ -88,7 +88,9 @@ def _insert_same(group: Sequence[_Proposal]) -> list[datetime | Exception | None
     # In one order in all processes: otherwise two groups could wait for each other.
     rows = sorted((each.row for each in group), key=lambda row: row["request_id"] or "")
     stored = _insert_once(statement, msgspec.json.encode(rows).decode(), rows)
-    if stored and not wakes:
+    if wakes:
+        bell.note_stored()
+    elif stored:
         bell.ring()
     return [stored.get(each.row["id"]) for each in group]
 
