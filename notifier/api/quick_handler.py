@@ -6,16 +6,41 @@ a notification does.
 
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http import HttpRequest, HttpResponse
+from django.http.request import HttpHeaders
 from django.urls import Resolver404, ResolverMatch, resolve
 from django.utils.module_loading import import_string
 
 _KEPT = "notifier.request"
+
+
+_name_in_environment = lru_cache(maxsize=100)(HttpHeaders.to_wsgi_name)
+
+
+class _Headers(HttpHeaders):
+    """Django's headers, but for reading one: that needs no look through the whole environment."""
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        self._environ = environ
+
+    @cached_property
+    def _store(self) -> Any:
+        return HttpHeaders(self._environ)._store  # noqa: SLF001  # the parent's
+
+    def __getitem__(self, name: str) -> str:
+        value: str = self._environ[_name_in_environment(name)]
+        return value
+
+
+class _Request(WSGIRequest):
+    @cached_property
+    def headers(self) -> HttpHeaders:
+        return _Headers(self.META)
 
 
 class _NotQuick(Exception):
@@ -82,7 +107,7 @@ class QuickHandler(WSGIHandler):
         self._short_way = ShortWay()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        request = WSGIRequest(environ)
+        request = _Request(environ)
         response = self._short_way.answer(request)
         if response is None:
             environ[_KEPT] = request
