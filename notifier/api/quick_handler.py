@@ -39,7 +39,7 @@ class _Headers(HttpHeaders):
 
 class _Request(WSGIRequest):
     @cached_property
-    def headers(self) -> HttpHeaders:
+    def headers(self) -> HttpHeaders:  # type: ignore[override]  # cached in the parent too
         return _Headers(self.META)
 
 
