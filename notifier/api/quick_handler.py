@@ -29,7 +29,7 @@ class _Headers(HttpHeaders):
         self._environ = environ
 
     @cached_property
-    def _store(self) -> Any:
+    def _store(self) -> Any:  # type: ignore[override]  # the parent's is an attribute
         return HttpHeaders(self._environ)._store  # noqa: SLF001  # the parent's
 
     def __getitem__(self, name: str) -> str:
@@ -39,7 +39,7 @@ class _Headers(HttpHeaders):
 
 class _Request(WSGIRequest):
     @cached_property
-    def headers(self) -> HttpHeaders:  # type: ignore[override]  # cached in the parent too
+    def headers(self) -> HttpHeaders:
         return _Headers(self.META)
 
 
