@@ -53,12 +53,11 @@ class Bell:
         self._rung.set()
 
     def is_quiet(self) -> bool:
-        """Has nobody stored anything for a while? Then a statement had better wake the relay."""
-        before, self._stored_at = self._stored_at, time.monotonic()
-        return self._stored_at - before > QUIET_SECONDS
+        """Has nothing been stored for a while? Then a statement had better wake the relay."""
+        return time.monotonic() - self._stored_at > QUIET_SECONDS
 
     def note_stored(self) -> None:
-        """Something was stored by a statement that has woken the relay itself."""
+        """A statement that stores has ended; it may have woken the relay itself."""
         self._stored_at = time.monotonic()
 
     def close(self) -> None:

@@ -5,7 +5,6 @@ recorded meanwhile goes together into the next message.
 """
 
 import threading
-import time
 from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
@@ -71,9 +70,8 @@ class Announcer:
         except BrokerUnavailable:
             log.info("hints_left_to_the_sweep", count=len(ids))
         except Exception:
-            # The next ones are hinted at all the same.
+            # A thread that ended of a bug would hint at nothing any more.
             log.exception("hints_not_published", count=len(ids))
-            time.sleep(1)
 
 
 announcer: Final = Announcer()

@@ -5,7 +5,6 @@ to the same result; whatever is not (an error, a structured variable that is too
 does not exist) goes to `prepare_row`, which also says what is wrong.
 """
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -31,16 +30,13 @@ from apps.notifications.services.preparing import (
     require_channel,
 )
 from apps.templates.models import TemplateVersion
+from apps.templates.rendering import weigh_texts
 from apps.templates.services import require_variables
 from apps.users.models import index_email
 from notifier.addresses import normalise_email
 from notifier.errors import NotifierError, Unprocessable
 from notifier.identifiers import new_id
 from notifier.plain_addresses import is_plain_email
-
-_LARGEST_PLAIN = 20_000  # characters; together with the number of values below every limit
-_MOST_PLAIN = 1_000  # values
-_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,15 +179,6 @@ def _list_needed(version: TemplateVersion) -> frozenset[str] | None:
 def _require_variables(message: _Message, variables: dict[str, Any]) -> None:
     """Raise unless the variables can be sent; flat text needs no more than a look at the names."""
     if message.needed is None or not (
-        message.needed <= variables.keys() and _is_flat_text(variables)
+        message.needed <= variables.keys() and weigh_texts(variables) is not None
     ):
         require_variables(version=message.version, variables=variables)
-
-
-def _is_flat_text(variables: dict[str, Any]) -> bool:
-    try:
-        text = "".join([*variables, *variables.values()])
-    except TypeError:
-        return False  # numbers, lists, objects
-    is_small = len(text) <= _LARGEST_PLAIN and len(variables) <= _MOST_PLAIN
-    return is_small and "\0" not in text and (text.isascii() or not _SURROGATES.search(text))

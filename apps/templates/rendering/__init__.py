@@ -16,7 +16,7 @@ from apps.templates.rendering.errors import (
     RenderingError,
 )
 from apps.templates.rendering.shape import FOR_TEMPLATES_ALONE, HOSTED, HOSTS
-from apps.templates.rendering.variables import read_plain_json, weigh_variables
+from apps.templates.rendering.variables import read_plain_json, weigh_texts, weigh_variables
 
 __all__ = [
     "FOR_TEMPLATES_ALONE",
@@ -37,5 +37,6 @@ __all__ = [
     "compiled_loose",
     "find_format",
     "read_plain_json",
+    "weigh_texts",
     "weigh_variables",
 ]

@@ -24,9 +24,21 @@ def weigh_variables(variables: Mapping[str, object]) -> int:
     """
     if not isinstance(variables, Mapping):
         raise _refuse("not an object")
-    if (weight := _weigh_texts(variables)) is not None:
+    if (weight := weigh_texts(variables)) is not None:
         return weight
     return _weigh_each(variables)
+
+
+def weigh_texts(variables: Mapping[str, object]) -> int | None:
+    """Return the weight where all is text, as mostly; None for what has to be looked through."""
+    if type(variables) is not dict:
+        return None
+    texts = [*variables, *variables.values()]
+    if any(type(text) is not str for text in texts):
+        return None
+    joined = "".join(cast("list[str]", texts))
+    weight = len(joined) + _VALUE_WEIGHT * len(variables)
+    return None if weight > MAX_WEIGHT or _UNSENDABLE.search(joined) else weight
 
 
 def _weigh_each(variables: Mapping[str, object]) -> int:
@@ -49,18 +61,6 @@ def read_plain_json(text: str) -> Any:
         raise _refuse(f"not JSON: {error}") from error
     weigh_variables(value if isinstance(value, dict) else {"": value})
     return value
-
-
-def _weigh_texts(variables: Mapping[str, object]) -> int | None:
-    """Return the weight where all is text, as mostly; None for what has to be looked through."""
-    if type(variables) is not dict:
-        return None
-    texts = [*variables, *variables.values()]
-    if any(type(text) is not str for text in texts):
-        return None
-    joined = "".join(cast("list[str]", texts))
-    weight = len(joined) + _VALUE_WEIGHT * len(variables)
-    return None if weight > MAX_WEIGHT or _UNSENDABLE.search(joined) else weight
 
 
 def _weigh_value(value: object) -> int:

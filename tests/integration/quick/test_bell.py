@@ -5,11 +5,13 @@ import time
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from deploy.local.servers import Postgres
 from notifier.sql import CHANNEL_OF_WAKEUPS
 from notifier.wakeup import bell
+from tests.integration.api.calling import Caller
+from tests.integration.notifications.ledger import mail
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,3 +50,24 @@ def test_a_bell_whose_connection_was_lost_rings_again(listener: psycopg.Connecti
         time.sleep(0.2)
         bell.ring()
         assert count_wakeups(listener, seconds=1) == 1
+
+
+def test_who_accepts_alone_wakes_the_relay_once(
+    listener: psycopg.Connection, sender: Caller
+) -> None:
+    with listener:
+        count_wakeups(listener, seconds=0.2)  # of what made the sender known
+        assert bell.is_quiet()
+        assert sender.post("/notifications", mail()).status == 202
+        assert count_wakeups(listener, seconds=0.5) == 1
+
+
+def test_nobody_is_woken_before_what_was_accepted_is_committed(
+    listener: psycopg.Connection, sender: Caller
+) -> None:
+    with listener:
+        count_wakeups(listener, seconds=0.2)
+        with transaction.atomic():
+            assert sender.post("/notifications", mail()).status == 202
+            assert count_wakeups(listener, seconds=0.3) == 0
+        assert count_wakeups(listener, seconds=0.5) == 1

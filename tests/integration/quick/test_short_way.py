@@ -1,47 +1,21 @@
 """The short way through the WSGI handler: the same answers as Django's, and all of them."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.test import RequestFactory
 from prometheus_client import REGISTRY
 
 from apps.notifications.models import Notification
-from config.wsgi import application
 from notifier.models import Organization
 from tests.factories import make_user
-from tests.integration.api.calling import API, Caller, as_bytes, key_of
+from tests.integration.api.calling import API, Caller, key_of
 from tests.integration.notifications.ledger import mail, push
+from tests.integration.quick.serving import Answered, call
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # What differs from one answer to the next.
 OWN = {"Location", "RateLimit", "X-Correlation-ID"}
-
-
-@dataclass(frozen=True)
-class Answered:
-    """What a WSGI server would send."""
-
-    status: str
-    headers: Mapping[str, str]
-    body: Any
-
-
-def call(caller: Caller, method: str, path: str, body: Any = None, **headers: str) -> Answered:
-    """Call the application as a server does."""
-    request = RequestFactory(headers=caller.headers | headers).generic(
-        method, f"{API}{path}", as_bytes(body), content_type="application/json"
-    )
-    started: list[Any] = []
-    response = application(request.environ, lambda *line: started.extend(line))
-    content = b"".join(response)
-    if close := getattr(response, "close", None):
-        close()
-    return Answered(started[0], dict(started[1]), json.loads(content))
 
 
 def count_requests(route: str) -> float:

@@ -83,14 +83,13 @@ def _insert_separately(group: list[_Proposal]) -> Sequence[datetime | Exception 
 
 
 def _insert_same(group: Sequence[_Proposal]) -> list[datetime | Exception | None]:
-    wakes = connection.in_atomic_block or (bell.is_quiet() and len(group) == 1)
+    wakes = connection.in_atomic_block or (len(group) == 1 and bell.is_quiet())
     statement = _write_statement(group[0].conditions, wakes=wakes)
     # In one order in all processes: otherwise two groups could wait for each other.
     rows = sorted((each.row for each in group), key=lambda row: row["request_id"] or "")
     stored = _insert_once(statement, msgspec.json.encode(rows).decode(), rows)
-    if wakes:
-        bell.note_stored()
-    elif stored:
+    bell.note_stored()
+    if stored and not wakes:
         bell.ring()
     return [stored.get(each.row["id"]) for each in group]
 
